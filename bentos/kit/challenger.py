@@ -1,0 +1,55 @@
+"""The challenger's process: `python -m bentos.kit.challenger LOADER FOLDER VERSION LOG REPLICA`, log lines on stdin."""
+
+import os
+import pkgutil
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from bentos.kit.handle import Handle, Served, load
+from tasks.errors import PenstockError
+from tasks.watching.log import Record, Writer
+
+LOWEST = 19
+
+
+def main(loader: str, folder: str, version: str, where: str, replica: str) -> None:
+    os.nice(LOWEST)
+    try:
+        handle = load(Path(folder), version, pkgutil.resolve_name(loader))
+    except PenstockError as error:
+        tell(str(error))
+        return
+    tell("")
+    writer = Writer(Path(where), replica)
+    follow(handle, writer, sys.stdin.buffer)
+    writer.close()
+
+
+def tell(refused: str) -> None:
+    """Say to the service whether the version was loaded."""
+    sys.stdout.buffer.write(orjson.dumps({"refused": refused}, option=orjson.OPT_APPEND_NEWLINE))
+    sys.stdout.flush()
+
+
+def follow(handle: Handle[Served], writer: Writer, lines: Iterable[bytes]) -> None:
+    """Answer each logged request as the challenger would, and log it under the same request id."""
+    for text in lines:
+        if not text.endswith(b"\n"):
+            return
+        asked = Record(**orjson.loads(text))
+        started = time.perf_counter()
+        try:
+            output = handle.model.answer(asked.inputs)
+        except PenstockError as error:
+            output = {"error": str(error)}
+        took = (time.perf_counter() - started) * 1000
+        writer.write([replace(asked, kind="shadow", version=handle.version, output=output, latency_ms=took)])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,77 @@
+"""What a service is told from outside: the settings, and the address that Bento bound it to."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import orjson
+
+from bentos.kit.keys import Keys, read_keys
+from tasks.settings import Settings
+
+ANYWHERE = "0.0.0.0"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the kit reads; tests build it directly."""
+
+    root: Path = Path("var")
+    follow: str | None = None
+    release: str | None = None
+    folder: Path | None = None
+    baked: Path | None = None
+    baked_version: str = ""
+    mlflow_url: str = ""
+    keys: Keys = field(default_factory=lambda: Keys([]))
+    poll_s: float = 1.0
+    max_body_bytes: int = 4 << 20
+    max_batch: int = 1000
+    max_concurrency: int = 64
+    max_queue: int = 256
+    timeout_s: float = 10.0
+    replica: str = "local"
+    url: str = ""
+
+
+def configured(settings: Settings, baked: Path | None, baked_version: str) -> Config:
+    secret = settings.api_keys.get_secret_value() if settings.api_keys else None
+    host, port = bound()
+    # a bento holds the code in its own folder: what it writes does not belong there
+    root = settings.data_root or Path.home() / ".penstock" if baked else settings.root
+    return Config(
+        root=root,
+        follow=settings.follow,
+        release=settings.release,
+        folder=settings.folder,
+        baked=baked,
+        baked_version=baked_version,
+        mlflow_url=settings.mlflow_url,
+        keys=read_keys(secret),
+        poll_s=settings.poll_interval,
+        max_body_bytes=settings.max_body_bytes,
+        max_batch=settings.max_batch,
+        max_concurrency=settings.max_concurrency,
+        max_queue=settings.max_queue,
+        timeout_s=settings.request_timeout,
+        replica=settings.replica or f"{socket.gethostname()}-{port}{worker()}",
+        url=f"http://{socket.gethostname() if host == ANYWHERE else host}:{port}",
+    )
+
+
+def bound() -> tuple[str, int]:
+    """Host and port of this worker: Bento tells its workers by URL, where `localhost` stands for every interface."""
+    urls = orjson.loads(os.environ.get("BENTOML_RUNNER_MAP", "{}")).values()
+    url = urlsplit(next(iter(urls), "http://127.0.0.1:3000"))
+    host = url.hostname or ANYWHERE
+    return (ANYWHERE if host == "localhost" else host), url.port or 80
+
+
+def worker() -> str:
+    """A suffix for the second and later workers of one service: each is a replica of its own."""
+    from bentoml._internal.context import server_context
+
+    index = server_context.worker_index or 1
+    return f"-w{index}" if index > 1 else ""

@@ -1,0 +1,143 @@
+"""The desk of a service: what its handlers share; one reference names the version that answers."""
+
+import asyncio
+import logging
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+from bentos.kit.config import Config
+from bentos.kit.errors import Problem
+from bentos.kit.handle import Handle, Loader, M
+from bentos.kit.metrics import Metrics
+from bentos.kit.shadow import Shadow
+from tasks.watching.log import Record, Writer, folder
+from tasks.watching.replicas import Heartbeat, beat, leave
+
+logger = logging.getLogger("penstock")
+
+KEPT = 20  # refusals shown in /info
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A version that was not loaded, and why."""
+
+    version: str
+    alias: str
+    reason: str
+    time: float
+
+
+class Desk(Generic[M]):
+    """Written by the event loop only; handlers read `serving()` once per request."""
+
+    def __init__(self, loader: Loader[M], config: Config) -> None:
+        self.loader = loader
+        self.config = config
+        self.metrics = Metrics()
+        self.handle: Handle[M] | None = None
+        self.reasons: dict[str, str] = {}
+        self.refused: dict[tuple[str, str], Refusal] = {}
+        self.log: Writer | None = None
+        self.shadow = Shadow(self.metrics)
+        self.since = 0.0
+        self.pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="penstock")
+
+    def serving(self) -> Handle[M]:
+        """The version that answers now: hold it as a context while answering."""
+        if self.handle is None:
+            why = "; ".join(self.reasons.values()) or "starting"
+            raise Problem(503, f"The service is not ready: {why}.", headers={"Retry-After": "1"})
+        return self.handle
+
+    async def apart(self, work: Any, *arguments: Any) -> Any:
+        """Run long work in a thread, so that short requests are answered meanwhile."""
+        return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
+
+    def swap(self, handle: Handle[M]) -> None:
+        """Let another version answer from the next request on; the old one ends with its last request."""
+        old, self.handle = self.handle, handle
+        self.since = time.time()
+        release = handle.release.release
+        if self.log is None or old is None or old.release.release != release:
+            self.log = Writer(folder(self.config.root, release), self.config.replica)
+        self.metrics.serving(release, handle.version)
+        logger.info("Serving %s v%s", release, handle.version)
+        if old is not None:
+            self.metrics.swaps.inc()
+            old.retire()
+        self.beat()
+
+    def refuse(self, version: str, alias: str, reason: str) -> None:
+        if (alias, version) not in self.refused:
+            logger.warning("Not loading v%s: %s", version, reason)
+            self.metrics.refusals.inc()
+        self.refused.pop((alias, version), None)
+        self.refused[alias, version] = Refusal(version, alias, reason, time.time())
+        if len(self.refused) > KEPT:
+            del self.refused[next(iter(self.refused))]
+
+    def record(self, records: list[Record]) -> None:
+        """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error."""
+        if self.log is None:
+            return
+        try:
+            data = self.log.write(records)
+            self.reasons.pop("log", None)
+        except OSError as error:
+            self.metrics.log_lost.inc(len(records))
+            self.reasons["log"] = f"the prediction log cannot be written: {error}"
+            return
+        if self.shadow.open and records[0].kind == "prediction":
+            self.shadow.offer(data, len(records))
+
+    def readiness(self) -> tuple[int, dict[str, Any]]:
+        """Status and body of /ready: 503 only where nothing can answer."""
+        known = self.reasons if self.reasons or self.handle else {"starting": "no version is loaded yet"}
+        reasons = [{"code": code, "message": message} for code, message in known.items()]
+        if self.handle is None:
+            return 503, {"status": "not ready", "reasons": reasons}
+        told = {"release": self.handle.release.release, "version": self.handle.version, "reasons": reasons}
+        return 200, {"status": "degraded" if reasons else "ready", **told}
+
+    def info(self) -> dict[str, Any]:
+        handle = self.serving()
+        return {
+            "release": handle.release.release,
+            "version": handle.version,
+            "kind": handle.release.kind,
+            "digest": handle.digest,
+            "follow": self.config.follow,
+            "lineage": handle.tags,
+            "since": self.since,
+            "refused": [vars(one) for one in self.refused.values()],
+            "shadow": self.shadow.version,
+            "replica": self.config.replica,
+        }
+
+    def beat(self) -> None:
+        """Leave a heartbeat; a disk that refuses it is told in /ready."""
+        if self.handle is None:
+            return
+        config = self.config
+        told = Heartbeat(
+            config.replica, self.handle.release.release, self.handle.version, config.url, time.time(), os.getpid()
+        )
+        try:
+            beat(config.root, told)
+            self.reasons.pop("heartbeat", None)
+        except OSError as error:
+            self.reasons["heartbeat"] = f"the heartbeat cannot be written: {error}"
+
+    def close(self) -> None:
+        if self.log is not None:
+            self.log.close()
+        leave(self.config.root, self.config.replica)
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def downloads(self, release: str, version: str) -> Path:
+        return self.config.root / "served" / release / f"v{version}"

@@ -1,0 +1,68 @@
+"""`/feedback`: what was right, appended to the prediction log, where it joins on the request id."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bentos.kit.desk import Desk
+from bentos.kit.errors import unfit
+from bentos.kit.types import Whole
+from tasks.watching.log import Record
+
+Label = Annotated[str, Field(max_length=1000)] | float | bool
+
+
+def _one_of_three(schema: dict[str, Any]) -> None:
+    """Say in JSON Schema what `says_something` checks; None stands for `not given` and cannot be sent."""
+    names = ("label", "rating", "comment")
+    schema["anyOf"] = [{"required": [name]} for name in names]
+    for name in names:
+        schema["properties"][name].pop("default", None)
+
+
+class Feedback(BaseModel):
+    """About one answer: its right label, a rating, or a comment; at least one of them."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        json_schema_extra=_one_of_three,
+    )
+
+    request_id: str = Field(pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["4f0c8a52d6e94b1f"])
+    row: Annotated[int, Field(ge=0, le=1_000_000), Whole] = Field(0, description="Which row of a batch, from 0")
+    label: Label = Field(None, description="What the answer should have been", examples=[1.0])  # type: ignore[assignment]
+    rating: Annotated[int, Field(ge=-1, le=5), Whole] = Field(None, description="-1 to 5")  # type: ignore[assignment]
+    comment: str = Field(None, max_length=4000)  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def says_something(self) -> Self:
+        if not self.model_fields_set & {"label", "rating", "comment"}:
+            raise ValueError("give a label, a rating or a comment")
+        return self
+
+
+class Accepted(BaseModel):
+    """The feedback is in the log."""
+
+    request_id: str
+    accepted: bool
+
+
+def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
+    async def handle_feedback(request: Request) -> Response:
+        try:
+            given = Feedback.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise unfit(error) from None
+        handle = desk.serving()
+        told = given.model_dump(exclude={"request_id"})
+        desk.record([Record("feedback", given.request_id, handle.release.release, handle.version, "/feedback", **told)])
+        return Response(orjson.dumps({"request_id": given.request_id, "accepted": True}), media_type="application/json")
+
+    return handle_feedback

@@ -1,0 +1,138 @@
+"""Hot swap: ask where the alias points, load that version beside the one that serves, swap one reference."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+from bentos.kit.desk import Desk
+from bentos.kit.handle import Handle, load, read_release
+from tasks.errors import NotFound, PenstockError, Refused, Unavailable
+from tasks.registry.rest import RELEASE_DIGEST, Mlflow, VersionInfo
+from tasks.watching.log import folder
+
+logger = logging.getLogger("penstock")
+
+CHALLENGER = "challenger"
+CHALLENGER_EVERY = 3  # polls of the followed alias per poll of the challenger's
+SLOWEST_S = 30.0
+OUTSIDE = "alias outside ledger"
+
+
+class Follower:
+    """Keeps a desk on the version that an alias names, as far as the ledger admits it."""
+
+    def __init__(self, desk: Desk[Any], registry: Mlflow, release: str, alias: str) -> None:
+        self.desk, self.registry, self.release, self.alias = desk, registry, release, alias
+        self.interface: tuple[Any, ...] | None = None
+        self._spurned: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Poll for ever; slower while the registry does not answer."""
+        poll_s = self.desk.config.poll_s
+        pause = poll_s
+        while True:
+            await asyncio.sleep(pause)
+            pause = poll_s if await self.poll() else min(pause * 2, max(SLOWEST_S, poll_s))
+
+    async def run_challenger(self) -> None:
+        """The challenger in a loop of its own: however long it loads, the champion is followed meanwhile."""
+        while True:
+            try:
+                await self.look_for_challenger()
+            except Unavailable:
+                pass  # told by the champion's loop
+            except Exception:  # nothing about a challenger may end the loop
+                logger.exception("Following %s of %s failed", CHALLENGER, self.release)
+            await asyncio.sleep(self.desk.config.poll_s * CHALLENGER_EVERY)
+
+    async def poll(self) -> bool:
+        """One look; False where the registry could not be asked."""
+        try:
+            await self.look()
+        except Exception as error:  # the one that serves must not depend on what the registry answers
+            if not isinstance(error, PenstockError):
+                logger.exception("Following %s of %s failed", self.alias, self.release)
+            self.desk.reasons["registry"] = f"the registry cannot be followed: {error}"
+            return False
+        self.desk.reasons.pop("registry", None)
+        return True
+
+    async def look(self) -> None:
+        """Bring the desk to the version that the alias names, or say why not."""
+        desk = self.desk
+        named = await asyncio.to_thread(self.registry.alias, self.release, self.alias)
+        if named is None:
+            desk.reasons["alias"] = f"{self.release} has no {self.alias}; train it, or promote a version"
+            return
+        if desk.handle is not None and self._same(desk.handle, named):
+            self._spurned.pop(self.alias, None)
+            self._settled()
+            return
+        if self._spurned.get(self.alias) == named.version:
+            return
+        try:
+            desk.swap(await asyncio.to_thread(self._load, named))
+        except (Unavailable, NotFound):
+            raise
+        except PenstockError as error:
+            self._refuse(named, self.alias, error)
+            desk.reasons["alias"] = f"v{named.version} is not served: {error}"
+            return
+        desk.refused.pop((self.alias, str(named.version)), None)
+        self._settled()
+
+    def _same(self, handle: Handle[Any], named: VersionInfo) -> bool:
+        return handle.version == str(named.version) and handle.digest == named.tags.get(RELEASE_DIGEST)
+
+    def _settled(self) -> None:
+        for reason in ("alias", "baked"):
+            self.desk.reasons.pop(reason, None)
+
+    async def look_for_challenger(self) -> None:
+        """Run the version that the alias `challenger` names in the shadow, if there is one."""
+        shadow = self.desk.shadow
+        if self.desk.handle is None:
+            return
+        named = await asyncio.to_thread(self.registry.alias, self.release, CHALLENGER)
+        if named is None:
+            self._spurned.pop(CHALLENGER, None)
+            await shadow.stop()
+        elif self._spurned.get(CHALLENGER) != named.version and (shadow.died or shadow.version != str(named.version)):
+            try:
+                if shadow.died:
+                    raise Refused("Its process ended; see the service's log, then set the alias again.")
+                await self._start_challenger(named)
+            except (Unavailable, NotFound):
+                raise
+            except PenstockError as error:
+                await shadow.stop()
+                self._refuse(named, CHALLENGER, error)
+
+    async def _start_challenger(self, named: VersionInfo) -> None:
+        where = await asyncio.to_thread(self._fetch, named, CHALLENGER)
+        config, loader = self.desk.config, self.desk.loader
+        name = f"{loader.__module__}:{loader.__qualname__}"
+        log = folder(config.root, self.release)
+        await self.desk.shadow.start(where, str(named.version), name, log, f"{config.replica}-shadow")
+
+    def _load(self, named: VersionInfo) -> Handle[Any]:
+        handle = load(self._fetch(named, self.alias), str(named.version), self.desk.loader, named.tags)
+        self.interface = self.interface or handle.release.interface()
+        return handle
+
+    def _fetch(self, named: VersionInfo, alias: str) -> Path:
+        """The version's checked folder; Refused where the ledger or the schema forbids it."""
+        if not named.admitted(alias):
+            raise Refused(f"{OUTSIDE}: {alias} was moved to v{named.version} by hand; run `adopt` or `rollback`")
+        where = self.registry.download(named, self.desk.downloads(self.release, str(named.version)))
+        release, _ = read_release(where)
+        if self.interface is not None and release.interface() != self.interface:
+            raise Refused("its input or output schema differs from the one served; package it and start a new service")
+        return where
+
+    def _refuse(self, named: VersionInfo, alias: str, error: PenstockError) -> None:
+        """Remember it, so that it is not fetched at every poll; what the ledger may still admit is asked again."""
+        self.desk.refuse(str(named.version), alias, str(error))
+        if named.admitted(alias):
+            self._spurned[alias] = named.version

@@ -1,0 +1,86 @@
+"""Named API keys: only their SHA-256 is stored; each has scopes and a tenant that the server applies."""
+
+import hashlib
+import ipaddress
+from pathlib import Path
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.datastructures import Headers
+
+from bentos.kit.errors import Problem
+from tasks.errors import BadInput
+
+HINT = 'a JSON list like [{"name": "shop", "sha256": "<64 hex digits>", "scopes": ["predict"], "tenant": "acme"}]'
+
+
+class Key(BaseModel):
+    """Who may call what: `sha256` is the hex digest of the key, which itself is stored nowhere."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    scopes: frozenset[str]
+    tenant: str = ""
+
+
+ANYONE = Key(name="", sha256="0" * 64, scopes=frozenset())
+
+
+class Keys:
+    """The keys of a service; without any, every caller on this machine is let in."""
+
+    def __init__(self, keys: list[Key]) -> None:
+        self._keys = {key.sha256: key for key in keys}
+
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
+    def caller(self, headers: Headers, scope: str) -> Key:
+        """The key of the request, if it has the scope; 401 without a known key, 403 without the scope."""
+        if not self._keys:
+            return ANYONE
+        given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
+        key = self._keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
+        if key is None:
+            message = "This needs an API key, sent as X-API-Key or as Authorization: Bearer."
+            raise Problem(401, message, headers={"WWW-Authenticate": "Bearer"})
+        if scope not in key.scopes:
+            raise Problem(403, f"The API key {key.name!r} lacks the scope {scope!r}.")
+        return key
+
+
+def _bearer(value: str) -> str:
+    scheme, _, token = value.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def read_keys(source: str | None) -> Keys:
+    """Keys from a JSON file, or from the JSON itself; none where there is no source."""
+    if not source:
+        return Keys([])
+    try:
+        text = source.encode() if source.lstrip().startswith("[") else Path(source).read_bytes()
+        keys = TypeAdapter(list[Key]).validate_python(orjson.loads(text))
+    except OSError as error:
+        raise BadInput(f"The API keys cannot be read from {source}: {error.strerror}; it must hold {HINT}.") from None
+    except (orjson.JSONDecodeError, ValidationError):
+        raise BadInput(f"PENSTOCK_API_KEYS is unusable; it must be, or name a file with, {HINT}.") from None
+    return Keys(keys)
+
+
+def check_binding(host: str, keys: Keys) -> None:
+    """Refuse to listen beyond this machine without keys."""
+    if not keys and not _loopback(host):
+        raise BadInput(
+            f"The service is bound to {host}, which others can reach, but has no API keys; set PENSTOCK_API_KEYS "
+            f"to {HINT} or to a file that holds one, or bind it to 127.0.0.1."
+        )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,77 @@
+"""Start and stop of a service: where its release comes from, following, heartbeats."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+from bentos.kit.desk import Desk
+from bentos.kit.follow import Follower
+from bentos.kit.handle import load, read_release
+from tasks.errors import PenstockError
+from tasks.registry.rest import Mlflow
+
+logger = logging.getLogger("penstock")
+
+BEAT_S = 5.0
+NOTHING = (
+    "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
+)
+
+
+@dataclass
+class Lifecycle:
+    """Runs what a desk needs in the background; never raises for a release that cannot be loaded."""
+
+    desk: Desk[Any]
+    follower: Follower | None = None
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        config = self.desk.config
+        if config.follow and config.release:
+            await self._follow(config.release, config.follow)
+        elif config.folder or config.baked:
+            await self._load()
+        else:
+            self.desk.reasons["release"] = NOTHING
+        self.tasks.append(asyncio.create_task(self._beat()))
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+        await self.desk.shadow.stop()
+        if self.follower is not None:
+            self.follower.registry.close()
+        self.desk.close()
+
+    async def _follow(self, release: str, alias: str) -> None:
+        """The first look is awaited, so that a service answers as soon as it listens."""
+        self.follower = follower = Follower(self.desk, Mlflow(self.desk.config.mlflow_url), release, alias)
+        baked = self.desk.config.baked
+        if baked is not None:
+            follower.interface = read_release(baked)[0].interface()
+        await follower.poll()
+        if self.desk.handle is None and baked is not None:
+            await self._load()
+            self.desk.reasons["baked"] = f"the baked version answers until {alias} can be followed"
+        self.tasks += [asyncio.create_task(follower.run()), asyncio.create_task(follower.run_challenger())]
+
+    async def _load(self) -> None:
+        """Serve a folder: a local one, or the one baked into the bento."""
+        config, desk = self.desk.config, self.desk
+        folder = (None if config.follow else config.folder) or config.baked
+        assert folder is not None
+        try:
+            version = config.baked_version if folder == config.baked else f"local-{read_release(folder)[1][:8]}"
+            desk.swap(await asyncio.to_thread(load, folder, version, desk.loader))
+        except PenstockError as error:
+            logger.error("%s", error)
+            desk.reasons["release"] = str(error)
+
+    async def _beat(self) -> None:
+        while True:
+            self.desk.beat()
+            await asyncio.sleep(BEAT_S)

@@ -1,0 +1,92 @@
+"""/predict, /batch_predict and /explain: body to row, row to answer, answer to log."""
+
+from collections.abc import Awaitable, Callable
+from time import perf_counter
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bentos.kit.app import Operation, answer, caller, create_app, request_id
+from bentos.kit.desk import Desk
+from bentos.kit.errors import Problem
+from bentos.kit.handle import Handle
+from bentos.kit.openapi import Described
+from bentos.tabular.model import Row, Tabular
+from bentos.tabular.schemas import describe
+from tasks.watching.log import Record
+
+INLINE_ROWS = 16  # more rows than this go to a thread: short requests are answered meanwhile
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def app(desk: Desk[Tabular]) -> FastAPI:
+    def schemas(handle: Handle[Any] | None) -> Described:
+        return describe(handle.model.columns if handle else [], desk.config.max_batch)
+
+    operations = [
+        Operation("POST", "/predict", predict(desk), "Predict one row", "predict", "Prediction", "Row"),
+        Operation("POST", "/batch_predict", batch_predict(desk), "Predict a list of rows", "predict", "Batch", "Rows"),
+        Operation("POST", "/explain", explain(desk), "Predict one row and say why", "predict", "Explanation", "Row"),
+    ]
+    return create_app(desk, "Penstock tabular service", operations, schemas)
+
+
+def predict(desk: Desk[Tabular]) -> Handler:
+    async def predict(request: Request) -> Response:
+        body = await request.body()
+        with desk.serving() as handle:
+            started = perf_counter()
+            row = handle.model.row(body)
+            found = handle.model.answer(row)
+            log(desk, request, handle, [row], [found], started)
+        return answer({**found, "version": handle.version, "request_id": request_id(request)})
+
+    return predict
+
+
+def batch_predict(desk: Desk[Tabular]) -> Handler:
+    async def batch_predict(request: Request) -> Response:
+        body = await request.body()
+        with desk.serving() as handle:
+            started = perf_counter()
+            rows = handle.model.rows(body)
+            if len(rows) > (most := desk.config.max_batch):
+                raise Problem(422, f"The list has {len(rows)} rows; send at most {most}.", "batch_too_large")
+            work = handle.model.predictor.predict
+            found = work(rows) if len(rows) <= INLINE_ROWS else await desk.apart(work, rows)
+            log(desk, request, handle, rows, found, started)
+        return answer({"predictions": found, "version": handle.version, "request_id": request_id(request)})
+
+    return batch_predict
+
+
+def explain(desk: Desk[Tabular]) -> Handler:
+    async def explain(request: Request) -> Response:
+        body = await request.body()
+        with desk.serving() as handle:
+            found = await desk.apart(handle.model.predictor.explain, handle.model.row(body))
+        return answer({**found, "version": handle.version, "request_id": request_id(request)})
+
+    return explain
+
+
+def log(
+    desk: Desk[Tabular], request: Request, handle: Handle[Tabular], rows: list[Row], found: list[Row], started: float
+) -> None:
+    """Count and log what was answered; the latency is the model's and the validation's, over the rows."""
+    took = (perf_counter() - started) * 1000 / len(rows)
+    key, path, asked = caller(request), request.scope["path"], request_id(request)
+    name, tenant = (key.name, key.tenant) if key else ("", "")
+    release, version = handle.release.release, handle.version
+    desk.metrics.rows.labels(version).inc(len(rows))
+    records = []
+    for number, (row, one) in enumerate(zip(rows, found, strict=True)):
+        if "unseen" in one:
+            desk.metrics.unseen.inc(len(one["unseen"]))
+        records.append(
+            Record("prediction", asked, release, version, path, number, name, tenant, row, one, latency_ms=took)
+        )
+    desk.record(records)

@@ -1,0 +1,47 @@
+"""Commands on data: `new tabular` for a user's own file, and `data` for snapshots."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.settings import load
+
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
+Dataset = Annotated[str, typer.Argument(help="Name of a dataset")]
+
+new = typer.Typer(help="Make dataset, contract and recipe for data of your own.", no_args_is_help=True)
+data = typer.Typer(help="Snapshots of a dataset.", no_args_is_help=True)
+
+
+def add_to(app: typer.Typer) -> None:
+    app.add_typer(new, name="new")
+    app.add_typer(data, name="data")
+
+
+@new.command()
+def tabular(
+    name: Annotated[str, typer.Argument(help="Name of the new release and dataset")],
+    path: Annotated[Path, typer.Option("--from", help="CSV, Parquet or Excel file")],
+    target: Annotated[str, typer.Option(help="Column to predict")],
+) -> None:
+    """Infer catalog entry, contract and recipe from a table, and say what was assumed."""
+    from flows import reading
+
+    reading.new_tabular(name, path, target, load())
+
+
+@data.command()
+def history(name: Dataset, json: Json = False) -> None:
+    """The snapshots of a dataset, and which columns changed from one to the next."""
+    from flows import reading
+
+    reading.snapshots(name, json, load())
+
+
+@data.command()
+def profile(name: Dataset) -> None:
+    """Write Evidently's summary of the newest snapshot as an HTML page."""
+    from flows import reading
+
+    reading.profile(name, load())

@@ -1,0 +1,149 @@
+"""Commands on a release, from train to package."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tasks.settings import load
+
+Name = Annotated[str, typer.Argument(help="Name of a release")]
+Version = Annotated[int, typer.Argument(help="Version of the release")]
+Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
+Note = Annotated[str, typer.Option(help="Why; kept in the ledger")]
+Files = Annotated[list[str], typer.Option("--file", help="Local file instead of the source: PATH or part=PATH")]
+Sets = Annotated[list[str], typer.Option("--set", help="Override a field of the recipe: key=value")]
+Seed = Annotated[int | None, typer.Option(help="The model's seed")]
+
+
+def add_to(app: typer.Typer) -> None:
+    commands = (train, plan, serve, score, history, compare, report, approve, rollback, shadow, verify, adopt, package)
+    for command in commands:
+        app.command()(command)
+
+
+def train(
+    name: Name,
+    file: Files = [],  # noqa: B006 - Typer reads the default and never changes it
+    seed: Seed = None,
+    set: Sets = [],  # noqa: B006
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look at sources and flow again")] = False,
+) -> None:
+    """Build a candidate, take it through the gate, and promote it where the gate and the recipe say so."""
+    from flows import console, running
+    from flows.orders import Order
+
+    console.listen()
+    running.train(Order(release=name, files=file, seed=seed, set=set, refresh=refresh), load())
+
+
+def plan(name: Name, file: Files = [], seed: Seed = None, set: Sets = [], json: Json = False) -> None:  # noqa: B006
+    """Show what `train` would run, and why; nothing is started."""
+    from flows import console
+    from flows.orders import Order, planned, prepare
+    from tasks.artifacts import opened
+
+    settings = load()
+    with opened(settings.store) as store:
+        _, lines = planned(prepare(Order(release=name, files=file, seed=seed, set=set), settings), store)
+    if json:
+        console.emit([line.model_dump() for line in lines])
+    else:
+        console.show_plan(name, lines)
+
+
+def serve(name: Name, port: Annotated[int | None, typer.Option(help="Default: PENSTOCK_PORT")] = None) -> None:
+    """Serve the champion, and follow it: promotions and rollbacks are swapped in without a restart."""
+    from flows import serving
+
+    serving.serve(name, port, load())
+
+
+def score(
+    name: Name,
+    source: Annotated[str, typer.Option("--from", help="CSV, Parquet or Excel file, or a SQLAlchemy URL")],
+    to: Annotated[Path, typer.Option(help="Parquet or CSV file to write")],
+    query: Annotated[str | None, typer.Option(help="Query, where the source is a SQLAlchemy URL")] = None,
+) -> None:
+    """Score rows with the champion of this moment, streamed; the answer names its version in every row."""
+    from flows import console, running
+
+    console.listen()
+    running.score(name, source, to, query, load())
+
+
+def history(name: Name, json: Json = False) -> None:
+    """Versions and ledger of a release."""
+    from flows import reading
+
+    reading.history(name, json, load())
+
+
+def compare(name: Name, first: Version, second: Version, json: Json = False) -> None:
+    """Two versions side by side: data, metrics, and what the gate said."""
+    from flows import reading
+
+    reading.compare(name, first, second, json, load())
+
+
+def report(name: Name, version: Annotated[int | None, typer.Argument(help="Default: the champion")] = None) -> None:
+    """Write the HTML page of a version: data, training, evidence, decision, lineage."""
+    from flows import reading
+
+    reading.report(name, version, load())
+
+
+def approve(
+    name: Name,
+    version: Version,
+    override: Annotated[bool, typer.Option("--override", help="Promote what the gate did not; recorded as such")] = False,
+    note: Note = "",
+) -> None:
+    """Promote a pending candidate."""
+    from flows import running
+
+    running.move(load(), name, lambda release: release.approve(version, override, note))
+
+
+def rollback(name: Name, note: Note = "") -> None:
+    """Back to the last known good version, and ask the running services which version answers."""
+    from flows import running
+
+    running.roll_back(load(), name, note)
+
+
+def shadow(
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="The challenger")] = None,
+    off: Annotated[bool, typer.Option("--off", help="Send no copy of the traffic to any version")] = False,
+    note: Note = "",
+) -> None:
+    """Send a copy of the traffic to a version: its answers are logged and never returned."""
+    from flows import running
+
+    if (version is None) != off:
+        raise typer.BadParameter("name a VERSION, or say --off")
+    running.move(load(), name, lambda release: release.shadow(version, note))
+
+
+def verify(name: Annotated[str | None, typer.Argument(help="Default: all")] = None, json: Json = False) -> None:
+    """Check ledger, decisions, files and aliases; exit code 1 where something does not agree."""
+    from flows import reading
+
+    raise typer.Exit(reading.verify(name, json, load()))
+
+
+def adopt(name: Name, note: Note = "") -> None:
+    """Write into the ledger that a person moved the alias champion."""
+    from flows import running
+
+    running.move(load(), name, lambda release: release.adopt(note))
+
+
+def package(name: Name, version: Annotated[int | None, typer.Argument(help="Default: the champion")] = None) -> None:
+    """Build the bento of a version."""
+    from flows import running
+
+    running.package(load(), name, version)
+
+

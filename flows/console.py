@@ -1,0 +1,76 @@
+"""What a person reads: tables, decisions, progress lines; and JSON for programs."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tasks.planning import Line
+from tasks.registry.gate import Decision
+from tasks.registry.records import VersionRecord
+from tasks.registry.road import Outcome
+from tasks.statistics import Interval
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def emit(value: Any) -> None:
+    """JSON on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def listen() -> None:
+    """Show the progress lines of flows and steps (loggers below `penstock`)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("penstock")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+
+
+def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    out.print(table)
+
+
+def show_plan(release: str, lines: list[Line]) -> None:
+    show(f"plan of {release}", ("step", "state", "why"), [(line.step, line.state, line.why) for line in lines])
+
+
+def show_decision(decision: Decision) -> None:
+    rows = [("ok" if reason.ok else "NO", reason.name, reason.text) for reason in decision.reasons]
+    show(f"decision: {decision.verdict}", ("", "check", "why"), rows)
+
+
+def show_metrics(title: str, metrics: dict[str, Interval]) -> None:
+    """Metrics with their 95 % intervals."""
+    rows = [(name, f"{one.value:.4f}", f"{one.low:.4f} to {one.high:.4f}") for name, one in metrics.items()]
+    show(title, ("metric", "value", "95 % interval"), rows)
+
+
+def show_outcome(outcome: Outcome, record: VersionRecord | None) -> None:
+    """A training's end: metrics, reasons, and one sentence."""
+    if record is not None:
+        show_metrics(f"{outcome.release} version {record.version}, test part of {record.snapshot}", record.metrics)
+    if outcome.decision is not None:
+        show_decision(outcome.decision)
+    out.print(outcome.text)
+
+
+def markdown(outcome: Outcome) -> str:
+    """The decision as the Prefect UI shows it."""
+    lines = [f"# {outcome.release}: {outcome.state}", "", outcome.text, ""]
+    if outcome.decision is not None:
+        lines += [f"Verdict: **{outcome.decision.verdict}**", ""]
+        lines += ["| | check | number | bound | why |", "|---|---|---|---|---|"]
+        for reason in outcome.decision.reasons:
+            number = "" if reason.number is None else f"{reason.number:.4g}"
+            cells = ("ok" if reason.ok else "**no**", reason.name, number, reason.bound, reason.text)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)

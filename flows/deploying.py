@@ -1,0 +1,105 @@
+"""`penstock deploy`: pool, zombie automation and the deployments of prefect.yaml and of the user's own recipes."""
+
+import subprocess
+import sys
+from typing import Any
+
+import yaml
+from prefect.automations import Automation
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
+
+from flows.orders import FLOWS
+from flows.servers import POOL, environment
+from tasks.errors import Refused
+from tasks.registry.recipes import load_recipe, release_names
+from tasks.settings import ROOT, Settings
+
+SILENCE = 120  # seconds without a heartbeat (one every 30 s) after which a run counts as crashed
+ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
+
+
+def deploy(settings: Settings) -> list[str]:
+    """Create or update everything; a second call changes nothing. Returns the names of the deployments."""
+    with get_client(sync_client=True) as client:
+        make_pool(client)
+        described = description(settings, paused(client))
+    crash_zombies()
+    path = settings.root / "prefect.yaml"
+    path.write_text(yaml.safe_dump(described, sort_keys=False))
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(path)]
+    env = environment(settings) | {"PENSTOCK_CHECKOUT": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refused(f"`prefect deploy` failed; its last words: {(done.stdout + done.stderr).strip()[-800:]}")
+    return [deployment["name"] for deployment in described["deployments"]]
+
+
+def make_pool(client: SyncPrefectClient) -> None:
+    try:
+        client.read_work_pool(POOL)
+    except ObjectNotFound:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+
+
+def description(settings: Settings, stopped: set[tuple[str, str]]) -> dict[str, Any]:
+    """prefect.yaml, with the user's own recipes added and hand-paused schedules left paused."""
+    told: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+    named = {deployment["name"] for deployment in told["deployments"]}
+    for release in release_names(settings.folders):
+        if release not in named:
+            told["deployments"].append(entry(load_recipe(release, settings.folders)))
+    for deployment in told["deployments"]:
+        for schedule in deployment.get("schedules", []):
+            schedule["active"] = schedule["active"] and (deployment["name"], schedule["slug"]) not in stopped
+    return told
+
+
+def entry(recipe: dict[str, Any]) -> dict[str, Any]:
+    """The deployment of a recipe that prefect.yaml does not name."""
+    schedule = recipe.get("schedule")
+    return {
+        "name": recipe["name"],
+        "entrypoint": f"{FLOWS[recipe['kind']]}.train",
+        "parameters": {"order": {"release": recipe["name"]}},
+        "tags": ["train", recipe["kind"]],
+        "work_pool": {"name": POOL, "work_queue_name": "default"},
+        "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
+        "schedules": [{"cron": schedule, "timezone": "UTC", "slug": "recipe", "active": True}] if schedule else [],
+    }
+
+
+def paused(client: SyncPrefectClient) -> set[tuple[str, str]]:
+    """Deployment and slug of every schedule that somebody paused."""
+    return {
+        (deployment.name, schedule.slug)
+        for deployment in client.read_deployments()
+        for schedule in deployment.schedules
+        if schedule.slug and not schedule.active
+    }
+
+
+def crash_zombies() -> None:
+    """A run whose process and worker were killed is marked Crashed: Prefect has no service that would notice."""
+    automation = Automation(
+        name="penstock: crash runs without a heartbeat",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=SILENCE,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message="heartbeats stopped")],
+    )
+    try:
+        automation.id = Automation.read(name=automation.name).id  # type: ignore[attr-defined]  # sync here
+        automation.update()
+    except ValueError:
+        automation.create()

@@ -1,0 +1,101 @@
+"""What a user asks to be trained, and what stands behind it: recipe, dataset, contract and their digests."""
+
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from tasks.artifacts import Store, canonical, sha256
+from tasks.errors import BadInput
+from tasks.planning import Line, Receipt, load_receipt, plan, receipt_name
+from tasks.registry.recipes import load_recipe, parsed
+from tasks.settings import ROOT, Settings
+from tasks.sources.catalog import Dataset, load_dataset
+from tasks.sources.contracts import Contract, load_contract
+from tasks.sources.fetch import check_files, parse_files, source_state
+from tasks.tables.own_features import find
+from tasks.tables.specs import TabularRecipe
+
+
+class Order(BaseModel):
+    """One training: the form that the Prefect UI shows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    release: str = Field(description="Name of the release, as in data/releases/NAME.yaml")
+    files: list[str] = Field(default=[], description="Local files instead of the source: PATH or part=PATH")
+    seed: int | None = Field(default=None, description="The model's seed; the split does not depend on it")
+    set: list[str] = Field(default=[], description="Fields of the recipe to override: key=value, nested as a.b=value")
+    refresh: bool = Field(default=False, description="Look at remote sources again")
+
+    def options(self) -> dict[str, JsonValue]:
+        """What tells this training from another of the same release."""
+        return {"files": [*sorted(self.files)], "seed": self.seed, "set": [*sorted(self.set)]}
+
+
+class Prepared(BaseModel):
+    """An order with all that it names, read and checked: nothing was downloaded or started for it."""
+
+    order: Order
+    recipe: TabularRecipe
+    dataset: Dataset
+    contract: Contract
+    files: dict[str, str]
+    conditions: dict[str, str]
+
+    @property
+    def receipt(self) -> str:
+        return receipt_name(self.order.release, self.order.options())
+
+
+FLOWS = {"tabular": "flows.tabular"}
+RECIPES: dict[str, type[TabularRecipe]] = {"tabular": TabularRecipe}
+
+
+def recipe_of(release: str, settings: Settings, overrides: list[str] | None = None) -> TabularRecipe:
+    """The recipe of a release, with `key=value` overrides."""
+    raw = load_recipe(release, settings.folders)
+    for text in overrides or []:
+        override(raw, text)
+    kind = raw.get("kind")
+    if kind not in RECIPES:
+        raise BadInput(f"The recipe of {release} has kind {kind!r}; there are: {', '.join(RECIPES)}.")
+    return parsed(RECIPES[kind], raw, f"The recipe of {release}")
+
+
+def override(raw: dict[str, Any], text: str) -> None:
+    """Set one field of a raw recipe from `key=value`; the value is read as YAML."""
+    key, sign, value = text.partition("=")
+    if not sign or not key:
+        raise BadInput(f"--set {text!r} is not of the form key=value, as in --set margin=0.01.")
+    *path, last = key.split(".")
+    place = raw
+    for part in path:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise BadInput(f"--set {text!r}: {part} is not a group of fields.")
+    place[last] = yaml.safe_load(value)
+
+
+def prepare(order: Order, settings: Settings) -> Prepared:
+    """Read and check everything that an order names, local files first; needs an open store."""
+    recipe = recipe_of(order.release, settings, order.set)
+    dataset = load_dataset(recipe.dataset, settings.folders)
+    files = parse_files(dataset, order.files)
+    contract = load_contract(dataset.contract, settings.folders)
+    check_files(dataset, contract, files)
+    conditions = {
+        "recipe": sha256(canonical(recipe.model_dump(mode="json"))),
+        "dataset": sha256(canonical(dataset.model_dump(mode="json"))),
+        "contract": sha256(canonical(contract.model_dump(mode="json"))),
+        "source": source_state(dataset, files, settings.remote_age),
+    }
+    if recipe.features:
+        conditions["own features"] = sha256(find(recipe.features, settings.folders).read_bytes())
+    return Prepared(order=order, recipe=recipe, dataset=dataset, contract=contract, files=files, conditions=conditions)
+
+
+def planned(prepared: Prepared, store: Store) -> tuple[Receipt | None, list[Line]]:
+    """The receipt of the last run with these options, and what would run now."""
+    receipt = load_receipt(store, prepared.receipt)
+    return receipt, plan(store, receipt, prepared.conditions, FLOWS[prepared.recipe.kind], (ROOT,))

@@ -1,0 +1,166 @@
+"""The commands that read: no server is started for any of them."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import yaml
+
+from flows import console, servers
+from flows.orders import recipe_of
+from tasks.artifacts import Store, opened
+from tasks.errors import BadInput, Refused
+from tasks.registry import compare as comparing
+from tasks.registry import history as reigns
+from tasks.registry import ledger, records
+from tasks.registry.aliases import Registry
+from tasks.registry.recipes import release_names
+from tasks.registry.verify import verify as faults_of
+from tasks.settings import Settings
+from tasks.sources import snapshots as taken
+from tasks.sources.catalog import load_dataset
+from tasks.watching.replicas import replicas
+
+
+def history(name: str, as_json: bool, settings: Settings) -> None:
+    recipe_of(name, settings)
+    told = records.overview(Store(settings.store), name)
+    if as_json:
+        console.emit(told)
+        return
+    rows = [
+        (one["version"], one["created"], one["snapshot"], one["seed"], state_of(one, told)) for one in told["versions"]
+    ]
+    console.show(f"versions of {name}", ("version", "created", "data", "seed", ""), rows)
+    entries = [
+        (one["number"], one["when"], one["who"], one["action"], one["from_version"], one["to_version"], one["note"])
+        for one in told["entries"]
+    ]
+    console.show(f"ledger of {name}", ("", "when", "who", "action", "from", "to", "note"), entries)
+
+
+def state_of(version: dict[str, object], told: dict[str, object]) -> str:
+    number = version["version"]
+    aliases = [alias for alias in ("champion", "staging", "challenger") if told[alias] == number]
+    pending = ["pending"] if number in told["pending"] else []  # type: ignore[operator]
+    return ", ".join([*aliases, *pending, *(["withdrawn"] if version["withdrawn"] else [])])
+
+
+def compare(name: str, first: int, second: int, as_json: bool, settings: Settings) -> None:
+    found = comparing.compare(Store(settings.store), name, first, second)
+    if as_json:
+        console.emit(found.model_dump(mode="json"))
+    else:
+        console.show(f"{name}", ("", f"version {first}", f"version {second}"), found.rows())
+
+
+def report(name: str, version: int | None, settings: Settings) -> None:
+    from tasks.registry.report import page
+
+    store = Store(settings.store)
+    number = version or reigns.champion(ledger.entries(store, name))
+    if number is None:
+        raise Refused(f"{name} has no champion yet; name a version, or train it first.")
+    path = servers.made(settings.root / "reports") / f"{name}-v{number}.html"
+    path.write_text(page(store, name, number), encoding="utf-8")
+    console.out.print(str(path))
+
+
+def verify(name: str | None, as_json: bool, settings: Settings) -> int:
+    """Check one release or all; 1 where something does not agree. MLflow is asked where it is up."""
+    names = [recipe_of(name, settings).name] if name else release_names(settings.folders)
+    store, up = Store(settings.store), servers.healthy(f"{settings.mlflow_url}/health")
+    found = {}
+    with Registry(settings.mlflow_url) as registry:
+        for release in names:
+            if records.versions(store, release) or ledger.entries(store, release):
+                found[release] = faults_of(store, release, registry if up else None)
+    if as_json:
+        console.emit({"mlflow": up, "releases": found})
+    else:
+        rows = [(release, fault) for release, faults in found.items() for fault in faults or ["holds"]]
+        console.show("verify", ("release", ""), rows)
+        if not up:
+            console.out.print("MLflow is down (`penstock up`): ledger and files were checked, aliases were not.")
+    return int(any(found.values()))
+
+
+def status(as_json: bool, settings: Settings) -> None:
+    store = Store(settings.store)
+    running = [server.model_dump() for server in servers.status(settings)]
+    releases = {
+        name: {
+            "champion": reigns.champion(ledger.entries(store, name)),
+            "pending": [entry.to_version for entry in reigns.pending(ledger.entries(store, name))],
+            "services": [f"{beat.url} v{beat.version}" for beat in replicas(settings.root, name)],
+        }
+        for name in release_names(settings.folders)
+    }
+    if as_json:
+        console.emit({"data_root": settings.root, "servers": running, "releases": releases})
+        return
+    console.out.print(f"data root {settings.root}")
+    console.show("servers", ("server", "process", "port"), [(s["name"], s["pid"], s["port"]) for s in running])
+    rows = [(n, r["champion"], _listed(r["pending"]), _listed(r["services"])) for n, r in releases.items()]
+    console.show("releases", ("release", "champion", "pending", "services"), rows)
+
+
+def _listed(values: object) -> str:
+    return ", ".join(map(str, values)) if isinstance(values, list) else ""
+
+
+def snapshots(name: str, as_json: bool, settings: Settings) -> None:
+    load_dataset(name, settings.folders)
+    with opened(settings.store):
+        found = taken.history(name)
+    changes = taken.changes(found)
+    if as_json:
+        console.emit([one.model_dump(mode="json") for one in found])
+        return
+    rows = [
+        (one.version, one.rows, one.digest[:12], (one.git_commit or "")[:12], changed_words(change))
+        for one, change in zip(found, changes, strict=True)
+    ]
+    console.show(f"snapshots of {name}", ("version", "rows", "digest", "commit", "columns"), rows)
+
+
+def changed_words(change: taken.Change) -> str:
+    told = {"new": change.added, "gone": change.removed, "changed": change.changed}
+    return "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
+
+
+def profile(name: str, settings: Settings) -> None:
+    from tasks.watching.reports import summary
+
+    load_dataset(name, settings.folders)
+    with opened(settings.store):
+        newest = taken.latest(name)
+        if newest is None:
+            raise Refused(f"{name} has no snapshot yet; train a release on it first.")
+        path = servers.made(settings.root / "reports") / f"data-{name}-{newest.version}.html"
+        summary(newest.table, path)
+    console.out.print(str(path))
+
+
+def new_tabular(name: str, path: Path, target: str, settings: Settings) -> None:
+    from tasks.tables.inference import infer
+
+    proposal = infer(path, name, target)
+    files = {"datasets": proposal.dataset, "contracts": proposal.contract, "releases": proposal.recipe}
+    places = {kind: settings.project / kind / f"{name}.yaml" for kind in files}
+    taken_already = [str(place) for place in places.values() if place.exists()]
+    if taken_already or name in release_names(settings.folders):
+        raise BadInput(f"{name} is taken ({', '.join(taken_already) or 'by the box'}); choose another name.")
+    for kind, place in places.items():
+        write_yaml(place, files[kind])
+    for line in proposal.assumptions:
+        console.out.print(f"  assumed: {line}")
+    console.out.print("wrote " + ", ".join(str(place) for place in places.values()))
+    console.out.print(f"read them, then: penstock train {name}")
+
+
+def write_yaml(place: Path, value: object) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".new", delete=False, encoding="utf-8") as aside:
+        yaml.safe_dump(json.loads(json.dumps(value)), aside, sort_keys=False, allow_unicode=True)
+    Path(aside.name).replace(place)

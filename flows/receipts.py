@@ -1,0 +1,31 @@
+"""What a flow says while it runs, and what it leaves when it is done."""
+
+import logging
+from uuid import UUID
+
+from prefect.runtime import flow_run
+
+from flows.orders import FLOWS, Prepared
+from tasks.artifacts import Store
+from tasks.caching import steps_of
+from tasks.planning import Receipt, closure
+from tasks.registry.road import Outcome
+
+logger = logging.getLogger("penstock.flows")
+
+
+def say(*lines: object) -> None:
+    """Progress for the console and the run's page."""
+    for line in lines:
+        logger.info("%s", line)
+
+
+def leave_receipt(store: Store, prepared: Prepared, outcome: Outcome) -> None:
+    """With this, the next run with the same order need not start (see tasks/planning.py)."""
+    receipt = Receipt(
+        conditions=prepared.conditions,
+        code=closure(FLOWS[prepared.recipe.kind]),
+        steps=steps_of(UUID(flow_run.id)),
+        outcome={"version": outcome.version, "state": outcome.state},
+    )
+    store.write(prepared.receipt, receipt.model_dump_json(indent=1).encode())

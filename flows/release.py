@@ -1,0 +1,100 @@
+"""Promote, roll back, compare: the road as Prefect flows, for schedules, automations and calls of its API."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment, flow_run
+
+from flows import console
+from tasks.artifacts import Store
+from tasks.errors import Refused
+from tasks.registry import compare as comparing
+from tasks.registry.aliases import Registry
+from tasks.registry.golden import disagreements
+from tasks.registry.road import Outcome, Road
+from tasks.settings import Settings, load
+from tasks.tables.predictor import Predictor
+
+DAY = 86_400
+
+
+class Approval(RunInput):
+    """The form of a suspended run: whether the pending version becomes champion."""
+
+    approve: bool
+    note: str = ""
+
+
+@contextmanager
+def road(release: str, settings: Settings) -> Iterator[Road]:
+    """The road of a release under these settings; the servers must be up."""
+    with Registry(settings.mlflow_url) as registry:
+        smoke = partial(answers, registry, release, settings.root / "downloads" / release)
+        lock = settings.root / "locks" / f"road-{release}"
+        yield Road(Store(settings.store), release, registry, lock, traveller(), smoke)
+
+
+def traveller() -> str:
+    """Who moves: the flow run, else the user and the machine."""
+    person = os.environ.get("USER") or f"uid {os.getuid()}"
+    return f"flow run {flow_run.name}" if flow_run.id else f"{person}@{socket.gethostname()}"
+
+
+def answers(registry: Registry, release: str, downloads: Path, version: int) -> None:
+    """The smoke test: fetch the version as a service would, load it, let it answer its golden requests."""
+    predictor = Predictor.load(registry.download(registry.version(release, version), downloads / str(version)))
+    wrong = disagreements(predictor.release["golden"], lambda row: predictor.predict([row])[0])
+    if wrong:
+        raise Refused(f"Version {version} of {release} fails its own golden requests: {'; '.join(wrong)}.")
+
+
+@flow(name="promote")
+def promote(release: str, version: int, override: bool = False, note: str = "") -> Outcome:
+    """Promote a pending version; with `override` any version, recorded as such."""
+    with road(release, load()) as way:
+        return published(way.approve(version, override, note))
+
+
+@flow(name="roll-back")
+def roll_back(release: str, note: str = "") -> Outcome:
+    """Back to the last known good version."""
+    with road(release, load()) as way:
+        return published(way.roll_back(note))
+
+
+@flow(name="compare")
+def compare(release: str, first: int, second: int) -> comparing.Comparison:
+    """Two versions side by side, as an artifact of the run."""
+    found = comparing.compare(Store(load().store), release, first, second)
+    lines = [f"| | version {first} | version {second} |", "|---|---|---|"]
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in found.rows()]
+    create_markdown_artifact("\n".join(lines), key=f"compare-{release}", description=f"{release}: {first} and {second}")
+    return found
+
+
+def asked(way: Road, outcome: Outcome, days: int) -> Outcome:
+    """Ask about a pending version in the Prefect UI, where this run is a deployment's: only those can be suspended.
+
+    The run ends here, and after the answer starts anew: its cached steps and the decision are found."""
+    if outcome.state != "pending" or outcome.version is None or not deployment.id:
+        return outcome
+    question = Approval.with_initial_data(description=console.markdown(outcome), approve=False)
+    key = f"approve-{outcome.release}-{outcome.version}"
+    answer = suspend_flow_run(wait_for_input=question, timeout=days * DAY, key=key)
+    return (
+        way.approve(outcome.version, note=answer.note) if answer.approve else way.decline(outcome.version, answer.note)
+    )
+
+
+def published(outcome: Outcome) -> Outcome:
+    """The outcome, with its table of reasons on the page of the run."""
+    create_markdown_artifact(console.markdown(outcome), key=f"decision-{outcome.release}", description=outcome.text)
+    return outcome

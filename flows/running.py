@@ -1,0 +1,114 @@
+"""Runs flows from the command line: nothing where nothing changed, else the servers first and then the flow."""
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+
+import httpx
+
+from flows import console, servers
+from flows.orders import FLOWS, Order, planned, prepare, recipe_of
+from tasks.artifacts import Store, opened
+from tasks.registry import ledger, records
+from tasks.registry.history import champion
+from tasks.registry.road import Outcome, Road
+from tasks.settings import Settings
+from tasks.watching.replicas import replicas
+
+
+def train(order: Order, settings: Settings) -> Outcome | None:
+    """Train a release up to its decision; None where the last run still stands."""
+    with opened(settings.store) as store:
+        prepared = prepare(order, settings)
+        receipt, lines = planned(prepared, store)
+        if receipt and not order.refresh and all(line.state == "cached" for line in lines):
+            tell(store, order.release, int(str(receipt.outcome["version"])))
+            return None
+    connect(settings)
+    flow = import_module(FLOWS[prepared.recipe.kind])
+    servers.wait(settings)
+    outcome: Outcome = flow.train(order)
+    record = records.version(store, order.release, outcome.version) if outcome.version else None
+    console.show_outcome(outcome, record)
+    return outcome
+
+
+def tell(store: Store, release: str, version: int) -> None:
+    """What is in force where nothing ran."""
+    now = champion(ledger.entries(store, release))
+    verdict = records.in_force(store, release, version)
+    said = f"the gate said {verdict.decision.verdict!r}" if verdict else "there is no decision of the gate"
+    console.out.print(f"{release}: nothing to do. Sources, code and artifacts are as they were for version {version}.")
+    console.out.print(f"Of version {version} {said}; the champion is {f'version {now}' if now else 'none yet'}.")
+
+
+def connect(settings: Settings) -> None:
+    """Make this process a client of the profile's servers, and start those that are local (see `servers.wait`).
+
+    Before Prefect or MLflow are imported: they read the environment then."""
+    os.environ.update(servers.environment(settings))
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")  # the console has our own lines
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "penstock")
+    servers.start(settings)
+
+
+def up(settings: Settings) -> None:
+    """Servers, deployments and one worker."""
+    connect(settings)
+    servers.wait(settings)
+    deploy(settings)
+    servers.start_worker(settings)
+    console.out.print(f"Prefect {settings.prefect_url.removesuffix('/api')}   MLflow {settings.mlflow_url}")
+
+
+def deploy(settings: Settings) -> None:
+    """Tell the Prefect server of every deployment."""
+    connect(settings)
+    servers.wait(settings)
+    from flows import deploying
+
+    names = deploying.deploy(settings)
+    console.out.print(f"deployed: {', '.join(names)}")
+
+
+def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outcome:
+    """One step on a release's road, told on the console."""
+    recipe_of(name, settings)
+    connect(settings)
+    servers.wait(settings)
+    from flows.release import road
+
+    with road(name, settings) as way:
+        outcome = act(way)
+    console.out.print(outcome.text)
+    return outcome
+
+
+def roll_back(settings: Settings, name: str, note: str) -> None:
+    """Roll back, then ask the services that sent a heartbeat which version answers."""
+    outcome = move(settings, name, lambda way: way.roll_back(note))
+    for beat in replicas(settings.root, name):
+        console.out.print(f"  {beat.url} answers with version {settled_version(beat.url, outcome.champion)}")
+
+
+def settled_version(url: str, wanted: int | None, patience: float = 5) -> str:
+    """The version that a service answers with, as soon as it is the wanted one or patience ends."""
+    deadline, version = time.monotonic() + patience, "none: it cannot be reached"
+    while time.monotonic() < deadline and version != str(wanted):
+        with suppress(httpx.HTTPError, ValueError, KeyError):
+            version = str(httpx.get(f"{url}/info", timeout=2, trust_env=False).json()["version"])
+        time.sleep(0.2)
+    return version
+
+
+def package(settings: Settings, name: str, version: int | None) -> None:
+    """Build the bento of a version (default: the champion)."""
+    recipe_of(name, settings)
+    connect(settings)
+    servers.wait(settings)
+    from flows.packaging import package as build
+
+    told = build(name, version, settings)
+    console.out.print(f"{told['bento']}  {told['size_mb']:.1f} MB  {told['path']}")

@@ -1,0 +1,38 @@
+"""`penstock serve`: the kind's BentoML service, following the champion."""
+
+import os
+import socket
+import sys
+
+from flows import servers
+from flows.orders import recipe_of
+from tasks.artifacts import Store
+from tasks.errors import Refused
+from tasks.registry import ledger
+from tasks.registry.history import champion
+from tasks.settings import ROOT, Settings
+
+SERVICES = {"tabular": "bentos.tabular.service:Tabular"}
+
+
+def serve(name: str, port: int | None, settings: Settings) -> None:
+    """Become the service: this process is replaced, so that signals reach it."""
+    kind = recipe_of(name, settings).kind
+    if champion(ledger.entries(Store(settings.store), name)) is None:
+        raise Refused(f"{name} has no champion to serve yet; `penstock train {name}` makes one.")
+    port = port or settings.port
+    refuse_held(port)
+    servers.ready(settings)
+    env = servers.environment(settings) | {"PENSTOCK_RELEASE": name, "PENSTOCK_FOLLOW": "champion"}
+    sys.stderr.write(f"{name} on http://127.0.0.1:{port} (API at /docs, ready at /ready); Ctrl-C ends it\n")
+    command = ["bentoml", "serve", SERVICES[kind], "--host", "127.0.0.1", "--port", str(port)]
+    os.execve(sys.executable, [sys.executable, "-m", *command, "--working-dir", str(ROOT)], env)
+
+
+def refuse_held(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise Refused(f"Port {port} is in use; name another with --port.") from None

@@ -1,0 +1,76 @@
+"""Rows to a gated release. Started by `penstock train`, a deployment or its schedule; needs Prefect and MLflow."""
+
+from prefect import flow
+
+from flows.candidates import Offered, evidence_for, register
+from flows.orders import Order, Prepared, prepare
+from flows.receipts import leave_receipt, say
+from flows.release import asked, published, road
+from tasks.artifacts import Artifact, opened
+from tasks.registry.lineage import git_commit
+from tasks.registry.road import Outcome
+from tasks.settings import ROOT, Settings, load
+from tasks.sources import steps as sources
+from tasks.tables import steps as tables
+from tasks.tables.choose import Choice
+from tasks.tables.evidence import Ground
+from tasks.tables.features import source
+from tasks.tables.specs import Subject, TabularRecipe
+
+
+@flow(name="train-tabular", flow_run_name="{order.release}")
+def train(order: Order) -> Outcome:
+    """From the dataset's source to a decision about the candidate; what was done before is found, not done again."""
+    settings = load()
+    with opened(settings.store) as store:
+        prepared = prepare(order, settings)
+        offered = build(prepared, settings)
+        version = register(offered, settings)
+        with road(order.release, settings) as way:
+            outcome = way.found(version, offered.ground.snapshot)
+            outcome = outcome or way.offer(evidence_for(offered, version, settings), prepared.recipe)
+            outcome = asked(way, outcome, prepared.recipe.approval_days)
+        leave_receipt(store, prepared, outcome)
+        return published(outcome)
+
+
+def build(prepared: Prepared, settings: Settings) -> Offered:
+    """The cached steps in order: rows, checked rows, features, split, models, and the release of the chosen one."""
+    recipe, dataset, order = prepared.recipe, prepared.dataset, prepared.order
+    subject = recipe.subject(dataset.time, dataset.group)
+    raw = sources.fetch(dataset, prepared.files, 0 if order.refresh else settings.remote_age)
+    say(*raw.notes)
+    table = sources.read(raw, dataset, prepared.contract)
+    snapshot = sources.snapshot(dataset.name, table, raw, dataset, git_commit(ROOT).commit)
+    say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.rows} rows, {len(snapshot.columns)} columns")
+    checked = tables.check_contract(table, prepared.contract)
+    say(f"contract: {checked.bad_rows} of {checked.rows} rows quarantined", *(f"  {cause}" for cause in checked.causes))
+    code = source(recipe.features, settings.folders)
+    features = tables.build_features(recipe.name, checked.good, subject, recipe.drop, recipe.features, code)
+    split = tables.split_rows(checked.good, subject, recipe.split, recipe.drop)
+    say("split: " + ", ".join(f"{part.part} {part.rows}" for part in split.report))
+    choice, baseline = fit(recipe, features, split.artifact, subject, order.seed)
+    say(f"{choice.metric} on validation: " + ", ".join(f"{name} {score:.4f}" for name, score in choice.scores.items()))
+    scores = tables.score_rows(choice.model, features, split.artifact)
+    evaluation = tables.evaluate(scores, checked.good, subject, tuple(recipe.slices))
+    plots = tables.draw_plots(choice.model, features, scores, evaluation, subject)
+    named = f"{dataset.name}@{snapshot.version}"
+    ground = Ground(snapshot=named, table=checked.good, split=split.artifact, time=dataset.time)
+    baseline_scores = tables.score_rows(baseline, features, split.artifact)
+    return Offered(prepared, subject, snapshot, ground, choice, scores, baseline_scores, evaluation, plots, code)
+
+
+def fit(
+    recipe: TabularRecipe, features: Artifact, split: Artifact, subject: Subject, seed: int | None
+) -> tuple[Choice, Artifact]:
+    """Search where the recipe asks for it, fit each family, choose; and the baseline that all must beat."""
+    transform = tables.learn_encoding(features, split, subject)
+    training = recipe.training(seed)
+    if recipe.trials:
+        found = tables.search_parameters(features, split, transform, subject, training, recipe.trials)
+        say(f"search: {recipe.trials} trials, best {recipe.metric} on validation {found.score:.4f}")
+        training = recipe.training(seed, found.parameters)
+    families = (tables.fit_booster, tables.fit_linear)
+    models = [family(features, split, transform, subject, training) for family in families]
+    baseline = tables.fit_baseline(features, split, transform, subject, training)
+    return tables.choose_model(models, baseline), baseline

@@ -1,0 +1,217 @@
+"""The content-addressed store: steps pass references, and bytes appear whole or not at all."""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.errors import BadInput, NotFound
+
+CHUNK = 1 << 20
+
+
+class Artifact(BaseModel):
+    """A reference to stored bytes: `uri` relative to the store, `digest` of the content, `kind`, and small facts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uri: str
+    digest: str
+    kind: str
+    meta: dict[str, Any] = Field(default_factory=dict)
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys and no spaces: equal values give equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def checked_join(root: Path, name: str) -> Path:
+    """`root/name`, refused where `name` would leave `root`: the one join for names from outside."""
+    path = Path(os.path.normpath(root / name))
+    if not name or "\0" in name or Path(name).is_absolute() or not path.is_relative_to(root) or path == root:
+        raise BadInput(f"The name {name!r} points outside {root}; use a plain relative name.")
+    return path
+
+
+class Store:
+    """A folder of immutable artifacts (`<kind>/<two>/<digest>[.ext]`) and of named objects."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        self.seen: dict[str, str] = {}
+
+    # artifacts
+
+    def put_bytes(self, kind: str, data: bytes, ext: str = "", meta: Mapping[str, Any] | None = None) -> Artifact:
+        artifact = self._reference(kind, sha256(data), ext, meta)
+        with self._aside() as temporary:
+            temporary.write_bytes(data)
+            return self._move(temporary, artifact)
+
+    def put_json(self, kind: str, value: object, meta: Mapping[str, Any] | None = None) -> Artifact:
+        return self.put_bytes(kind, canonical(value), ".json", meta)
+
+    def put_file(
+        self, kind: str, path: Path, ext: str = "", digest: str | None = None, meta: Mapping[str, Any] | None = None
+    ) -> Artifact:
+        """Store a copy of a file; `digest` is the content's where that is not the bytes' (tables)."""
+        with self._aside() as temporary:
+            shutil.copyfile(path, temporary)
+            bytes_digest = file_sha256(temporary)
+            facts = dict(meta or {}) | ({"sha256": bytes_digest} if digest else {})
+            return self._move(temporary, self._reference(kind, digest or bytes_digest, ext, facts))
+
+    def put_folder(self, kind: str, path: Path, meta: Mapping[str, Any] | None = None) -> Artifact:
+        """Store a copy of a folder; its digest is over the names and digests of its files."""
+        artifact = self._reference(kind, folder_digest(path), "", meta)
+        with self._aside() as temporary:
+            shutil.copytree(path, temporary)
+            return self._move(temporary, artifact)
+
+    def path(self, artifact: Artifact) -> Path:
+        """The local path of a whole artifact."""
+        path = checked_join(self.root, artifact.uri)
+        if not self.whole(artifact):
+            raise NotFound(f"{artifact.uri} is gone from {self.root} or was altered; train again to rebuild it.")
+        return path
+
+    def whole(self, artifact: Artifact) -> bool:
+        """There, with the digest it had when it was stored (memoised by path, size, mtime and inode)."""
+        path = checked_join(self.root, artifact.uri)
+        try:
+            stamp = _stamp(path)
+        except FileNotFoundError:
+            return False
+        return bool(self._digest(path, artifact, stamp) == artifact.meta.get("sha256", artifact.digest))
+
+    def read_bytes(self, artifact: Artifact) -> bytes:
+        return self.path(artifact).read_bytes()
+
+    def read_json(self, artifact: Artifact) -> Any:
+        return json.loads(self.read_bytes(artifact))
+
+    # named objects
+
+    def place(self, name: str) -> Path:
+        return checked_join(self.root, name)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Create a named object whole; False where it exists already (of two writers one wins)."""
+        target = self.place(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._aside() as temporary:
+            temporary.write_bytes(data)
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                return False
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        """Create or replace a named object whole."""
+        target = self.place(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self._aside() as temporary:
+            temporary.write_bytes(data)
+            temporary.replace(target)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return self.place(name).read_bytes()
+        except FileNotFoundError:
+            raise NotFound(f"There is no {name} in {self.root}.") from None
+
+    def list(self, prefix: str) -> list[str]:
+        """The names of the objects in a folder of the store, sorted."""
+        folder = self.place(prefix)
+        return sorted(path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
+
+    # inner
+
+    def _reference(self, kind: str, digest: str, ext: str, meta: Mapping[str, Any] | None) -> Artifact:
+        return Artifact(uri=f"{kind}/{digest[:2]}/{digest}{ext}", digest=digest, kind=kind, meta=dict(meta or {}))
+
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """A path in the store's own file system that is gone afterwards, unless it was moved."""
+        folder = self.root / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            yield Path(name) / "new"
+
+    def _move(self, temporary: Path, artifact: Artifact) -> Artifact:
+        target = self.place(artifact.uri)
+        if self.whole(artifact):
+            return artifact
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir():
+            target.replace(temporary.with_name("old"))
+        with suppress(FileExistsError):
+            temporary.replace(target)
+        return artifact
+
+    def _digest(self, path: Path, artifact: Artifact, stamp: str) -> str:
+        """The digest of what lies at `path`, computed again only where its stamp has changed."""
+        memo = f"memo/{sha256(artifact.uri.encode())}"
+        if artifact.uri not in self.seen:
+            with suppress(NotFound):
+                self.seen[artifact.uri] = self.read(memo).decode()
+        known, _, digest = self.seen.get(artifact.uri, "").partition(" ")
+        if known != stamp:
+            digest = folder_digest(path) if path.is_dir() else file_sha256(path)
+            self.seen[artifact.uri] = f"{stamp} {digest}"
+            self.write(memo, self.seen[artifact.uri].encode())
+        return digest
+
+
+def _stamp(path: Path) -> str:
+    """What changes when a file, or a file of a folder, is altered: size, mtime and inode."""
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    facts = [(stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in (file.stat() for file in files)]
+    if not files:
+        raise FileNotFoundError(path)
+    return sha256(repr([(str(file), fact) for file, fact in zip(files, facts, strict=True)]).encode())
+
+
+def folder_digest(path: Path) -> str:
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    return sha256(canonical({file.relative_to(path).as_posix(): file_sha256(file) for file in files}))
+
+
+_current: ContextVar[Store] = ContextVar("store")
+
+
+@contextmanager
+def opened(root: str | Path) -> Iterator[Store]:
+    """Make the store at `root` the one that steps read and write."""
+    store = Store(root)
+    token = _current.set(store)
+    try:
+        yield store
+    finally:
+        _current.reset(token)
+
+
+def current() -> Store:
+    try:
+        return _current.get()
+    except LookupError:
+        raise RuntimeError("No store is open: call the step inside `with artifacts.opened(root)`.") from None

@@ -1,0 +1,81 @@
+"""What a ledger says: who is champion, who was, what was withdrawn, what waits for an answer. Pure reads."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from tasks.registry.ledger import Alias, Entry
+
+WITHDRAWS = ("roll back", "back out")
+ANSWERS = ("promote", "refuse", "adopt", "roll back")
+
+
+def last_move(entries: Sequence[Entry], alias: Alias) -> Entry | None:
+    """The entry that put the alias where it belongs."""
+    return next((entry for entry in reversed(entries) if entry.alias == alias), None)
+
+
+def holder(entries: Sequence[Entry], alias: Alias) -> int | None:
+    entry = last_move(entries, alias)
+    return entry.to_version if entry else None
+
+
+def champion(entries: Sequence[Entry]) -> int | None:
+    return holder(entries, "champion")
+
+
+def withdrawn(entries: Sequence[Entry]) -> set[int]:
+    """Versions that were once rolled back or backed out: never promoted automatically again."""
+    return {entry.from_version for entry in entries if entry.action in WITHDRAWS and entry.from_version is not None}
+
+
+def champions(entries: Sequence[Entry]) -> list[int]:
+    """Every version that was champion and never withdrawn, the newest reign first."""
+    gone = withdrawn(entries)
+    reigns = [entry.to_version for entry in reversed(entries) if entry.alias == "champion"]
+    return list(dict.fromkeys(version for version in reigns if version is not None and version not in gone))
+
+
+def last_good(entries: Sequence[Entry]) -> int | None:
+    """Where a rollback goes: the newest earlier champion that was never withdrawn."""
+    return next((version for version in champions(entries) if version != champion(entries)), None)
+
+
+def rivals(entries: Sequence[Entry], last: int) -> list[int]:
+    """Whom a candidate that is not better may not fall below: the last champions and the high-water mark.
+
+    The mark moves only when a version is shown to be better than the best of its own rivals, or when a person
+    chooses; so a row of small steps, each within the margin, ends one margin below it."""
+    gone = withdrawn(entries)
+    marks = [entry.to_version for entry in entries if entry.alias == "champion" and entry.anchor]
+    standing = [version for version in marks if version is not None and version not in gone]
+    return list(dict.fromkeys([*champions(entries)[:last], *standing[-1:]]))
+
+
+def pending(entries: Sequence[Entry], now: datetime | None = None) -> list[Entry]:
+    """Questions still open: not answered, not expired, and about the champion of today."""
+    moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    asked: dict[int | None, Entry] = {}
+    for entry in entries:
+        if entry.action == "ask":
+            asked[entry.to_version] = entry
+        elif entry.action in ANSWERS:
+            asked.pop(entry.to_version, None)
+    today = champion(entries)
+    return [entry for entry in asked.values() if entry.from_version == today and (entry.expires or "") > moment]
+
+
+def decided(entries: Sequence[Entry], subject: str) -> Entry | None:
+    """The entry that ends a decision about this candidate, champion and snapshot; None where it is not finished."""
+    ends = ("promote", "refuse", "ask")
+    return next((entry for entry in reversed(entries) if entry.subject == subject and entry.action in ends), None)
+
+
+def declined(entries: Sequence[Entry], version: int) -> Entry | None:
+    """The entry by which a person said no to what was asked about the version last."""
+    about = [entry for entry in entries if entry.to_version == version and entry.action in ("ask", *ANSWERS)]
+    return about[-1] if len(about) > 1 and [entry.action for entry in about[-2:]] == ["ask", "refuse"] else None
+
+
+def with_decision(entries: Sequence[Entry]) -> set[int]:
+    """Versions that the ledger knows at all."""
+    return {entry.to_version for entry in entries if entry.to_version is not None}

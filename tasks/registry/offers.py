@@ -1,0 +1,66 @@
+"""What a decision writes into the ledger, and what is said where nothing may be written."""
+
+from datetime import UTC, datetime, timedelta
+
+from tasks.artifacts import Store
+from tasks.registry import history, records
+from tasks.registry.gate import Decision, Evidence, rolled_back_check
+from tasks.registry.ledger import Entry, Move
+from tasks.registry.recipes import Recipe
+
+
+def subject(candidate: int, champion: int | None, snapshot: str) -> str:
+    """What a decision is about: there is one per candidate, champion and snapshot."""
+    return f"version {candidate} against {'baseline' if champion is None else f'version {champion}'} on {snapshot}"
+
+
+def steps_of(evidence: Evidence, decision: Decision, recipe: Recipe) -> list[Move]:
+    """Refuse; or stage and promote; or stage and ask."""
+    candidate = int(evidence.candidate)
+    common = Move(
+        action="refuse",
+        from_version=evidence.champion,
+        to_version=candidate,
+        decision=decision.digest,
+        subject=subject(candidate, evidence.champion, evidence.snapshot),
+        note=decision.verdict,
+    )
+    if not decision.promote and not decision.ask:
+        return [common]
+    stage = common.model_copy(update={"action": "stage", "alias": "staging"})
+    if decision.promote:
+        return [stage, common.model_copy(update={"action": "promote", "alias": "champion", "anchor": decision.raises})]
+    expires = (datetime.now(UTC) + timedelta(days=recipe.approval_days)).isoformat(timespec="seconds")
+    return [stage, common.model_copy(update={"action": "ask", "anchor": decision.raises, "expires": expires})]
+
+
+def approved(asked: Entry | None, champion: int | None, version: int, note: str) -> Move:
+    """A promotion by a person: of what was asked about, or against the gate."""
+    return Move(
+        action="promote",
+        alias="champion",
+        from_version=champion,
+        to_version=version,
+        decision=asked.decision if asked else None,
+        subject=asked.subject if asked else None,
+        anchor=asked.anchor if asked else True,
+        override=asked is None,
+        note=note,
+    )
+
+
+def withdrawn(decision: Decision, release: str, candidate: int) -> Decision:
+    """The decision as it stands for a version that was rolled back or backed out since."""
+    reasons = [*(reason for reason in decision.reasons if reason.name != "rolled back")]
+    check = rolled_back_check(release, candidate)
+    return decision.model_copy(update={"promote": False, "ask": False, "reasons": [*reasons, check]})
+
+
+def not_pending(store: Store, release: str, entries: list[Entry], version: int) -> str:
+    waiting = ", ".join(str(entry.to_version) for entry in history.pending(entries)) or "none"
+    said = records.in_force(store, release, version)
+    why = " ".join(reason.text for reason in said.decision.failed) if said else "There is no decision about it."
+    return (
+        f"Version {version} of {release} is not pending (pending: {waiting}). {why} "
+        f"To promote it all the same: `approve {release} {version} --override`."
+    )

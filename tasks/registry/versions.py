@@ -1,0 +1,200 @@
+"""Registration in MLflow: one run and one version per key, whatever was killed in between. The one door to mlflow."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import mlflow
+import mlflow.lightgbm
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, LoggedModelStatus, Metric, Param, Run, RunTag
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import infer_signature
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.artifacts import canonical
+from tasks.errors import Unavailable
+from tasks.registry.aliases import Registry
+from tasks.registry.lineage import environment
+from tasks.registry.rest import RELEASE_DIGEST, release_digest
+from tasks.statistics import Interval
+
+KEY = "penstock.key"
+BATCH = 100  # as many parameters as MLflow takes in one call
+REQUIRED = ("lightgbm", "numpy", "pandas")
+TAKEN = "RESOURCE_ALREADY_EXISTS"
+
+
+class Data(BaseModel):
+    """The snapshot that a run is made of, as `mlflow.log_input` shows it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    digest: str
+    rows: int
+    columns: dict[str, str] = Field(default_factory=dict)
+    source: str = ""
+
+
+class Candidate(BaseModel):
+    """What is registered: a release folder, its numbers and its lineage; `key` names it for ever.
+
+    `booster` is the LightGBM text file in the folder, where it is one, with some encoded rows as example."""
+
+    model_config = ConfigDict(frozen=True)
+
+    release: str
+    key: str
+    folder: Path
+    params: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Interval] = Field(default_factory=dict)
+    tags: dict[str, str] = Field(default_factory=dict)
+    data: Data
+    plots: Path | None = None
+    booster: str | None = None
+    example: list[list[float]] = Field(default_factory=list)
+
+
+class Registered(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    run_id: str
+    created: str
+    release_digest: str
+
+
+def register(url: str, candidate: Candidate) -> Registered:
+    """The version of the candidate's key: found, or made with its run, files, data and lineage.
+
+    The version comes last and with all its tags in one call, so a killed registration leaves none half-made."""
+    with Registry(url) as reachable:
+        reachable.aliases(candidate.release)  # mlflow's own client would retry for minutes
+    try:
+        with _tracking(url):
+            return _register(MlflowClient(url), candidate)
+    except MlflowException as error:
+        raise Unavailable(f"MLflow at {url} did not take {candidate.release}: {error.message}") from error
+
+
+def _register(client: MlflowClient, candidate: Candidate) -> Registered:
+    query = f"name = '{candidate.release}' and tags.`{KEY}` = '{candidate.key}'"
+    known = client.search_model_versions(query)
+    if known:
+        return _told(candidate, known[0])
+    run = _run(client, candidate)
+    _log(client, run.info.run_id, candidate)
+    model_id = _model(client, run, candidate) if candidate.booster else None
+    client.set_terminated(run.info.run_id)
+    try:
+        client.create_registered_model(candidate.release)
+    except MlflowException as error:
+        if error.error_code != TAKEN:
+            raise
+    made = client.create_model_version(
+        candidate.release,
+        f"models:/{model_id}" if model_id else f"{run.info.artifact_uri}/release",
+        run_id=run.info.run_id,
+        model_id=model_id,
+        await_creation_for=0,  # it is ready at once
+        tags={**candidate.tags, KEY: candidate.key, RELEASE_DIGEST: release_digest(candidate.folder)},
+    )
+    return _told(candidate, made)
+
+
+def _run(client: MlflowClient, candidate: Candidate) -> Run:
+    """The run of the key in the release's experiment, made where there is none."""
+    number = _experiment(client, candidate.release)
+    known = client.search_runs([number], f"tags.`{KEY}` = '{candidate.key}'", max_results=1)
+    name = f"{candidate.release} {candidate.key[:8]}"
+    return known[0] if known else client.create_run(number, tags={KEY: candidate.key}, run_name=name)
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    known = client.get_experiment_by_name(name)
+    return str(known.experiment_id if known else client.create_experiment(name))
+
+
+def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
+    """Everything of the run in few calls; all of them may be repeated."""
+    moment = int(datetime.now(UTC).timestamp() * 1000)
+    bounds = [
+        (name, part, getattr(value, part)) for name, value in candidate.metrics.items() for part in ("low", "high")
+    ]
+    values = [(name, estimate.value) for name, estimate in candidate.metrics.items()]
+    values += [(f"{name}_{part}", bound) for name, part, bound in bounds]
+    metrics = [Metric(name, value, moment, 0) for name, value in values]
+    params = [Param(name, str(value)) for name, value in candidate.params.items()]
+    tags = [RunTag(name, value) for name, value in candidate.tags.items()]
+    for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):
+        part = slice(start, start + BATCH)
+        client.log_batch(run_id, metrics=metrics[part], params=params[part], tags=tags[part])
+    client.log_inputs(run_id, [_input(candidate.data)])
+    client.log_artifacts(run_id, str(candidate.folder), "release")
+    client.log_text(run_id, environment(), "environment.txt")
+    if candidate.plots is not None:
+        client.log_artifacts(run_id, str(candidate.plots), "plots")
+
+
+def _input(data: Data) -> DatasetInput:
+    dataset = Dataset(
+        name=data.name,
+        digest=data.digest[:36],  # as long as MLflow takes; the whole one is the tag data.digest
+        source_type="penstock",
+        source=canonical({"source": data.source, "version": data.version, "digest": data.digest}).decode(),
+        schema=canonical(data.columns).decode(),
+        profile=canonical({"num_rows": data.rows}).decode(),
+    )
+    return DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])
+
+
+def _model(client: MlflowClient, run: Run, candidate: Candidate) -> str:
+    """The booster as a plain MLflow model, so that `models:/NAME@champion` works without Penstock; its id."""
+    for output in run.outputs.model_outputs if run.outputs else []:
+        if client.get_logged_model(output.model_id).status == LoggedModelStatus.READY:
+            return str(output.model_id)
+    booster = lightgbm.Booster(model_file=candidate.folder / str(candidate.booster))
+    example = pd.DataFrame(candidate.example, columns=booster.feature_name(), dtype="float64")
+    with mlflow.start_run(run_id=run.info.run_id), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # mlflow about types of its own
+        logged = mlflow.lightgbm.log_model(
+            booster,
+            name="model",
+            signature=infer_signature(example, booster.predict(example)),
+            input_example=example,
+            pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
+        )
+    return str(logged.model_id)
+
+
+def _told(candidate: Candidate, made: ModelVersion) -> Registered:
+    created = datetime.fromtimestamp(made.creation_timestamp / 1000, UTC).isoformat(timespec="seconds")
+    digest = made.tags.get(RELEASE_DIGEST) or release_digest(candidate.folder)
+    return Registered(version=int(made.version), run_id=made.run_id, created=created, release_digest=digest)
+
+
+@contextmanager
+def _tracking(url: str) -> Iterator[None]:
+    """`url` for mlflow's own functions, which print nothing meanwhile.
+
+    They write the variable that means "no local server" to us, so that is undone."""
+    names = ("MLFLOW_TRACKING_URI", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT")
+    before = {name: os.environ[name] for name in names if name in os.environ}
+    mlflow.set_tracking_uri(url)
+    os.environ[names[1]] = "true"
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+        os.environ.pop(names[1])
+        os.environ.update(before)

@@ -1,0 +1,138 @@
+"""All settings, in one place: defaults < [tool.penstock] in pyproject < .env < .env.$PENSTOCK_ENV < environment."""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    PyprojectTomlConfigSettingsSource,
+    SettingsConfigDict,
+)
+
+from tasks.errors import BadInput
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "PENSTOCK_"
+OUTSIDE = {"PENSTOCK_ENV", "PENSTOCK_TORCH"}  # read by `sources` and by justw, before there are Settings
+
+
+class Settings(BaseSettings):
+    """Build it with `load()`: that turns a mistake into one clear paragraph."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        pyproject_toml_table_header=("tool", "penstock"),
+    )
+
+    # where things are
+    project: Path = Field(ROOT / "data", description="Folder of your own datasets/, releases/ and contracts/")
+    data_root: Path | None = Field(None, description="Folder of everything produced; default: var/ in the project")
+    artifacts: str | None = Field(None, description="Artifact store; default: store/ in the data root")
+    # local servers
+    prefect_port: int = Field(4200, description="Port of the local Prefect server")
+    mlflow_port: int = Field(5000, description="Port of the local MLflow server")
+    start_timeout: float = Field(180, description="Seconds that a local server may take to start")
+    # training
+    threads: int = Field(2, ge=1, description="Threads of one training: cores divided by concurrent trainings")
+    remote_age: float = Field(24, description="Hours for which a remote source counts as unchanged")
+    # services
+    port: int = Field(3000, description="Port of a service that `penstock serve` starts")
+    release: str | None = Field(None, description="Release that a service follows")
+    follow: str | None = Field(None, description="Alias that a service follows, such as champion; unset: the baked version")
+    folder: Path | None = Field(None, description="Folder with a release.json, served as it is")
+    api_keys: SecretStr | None = Field(None, description="File with named API keys (JSON, sha256), or the JSON itself")
+    poll_interval: float = Field(1.0, gt=0, description="Seconds between two looks at the followed alias")
+    max_body_bytes: int = Field(4 << 20, ge=1, description="Largest request body")
+    max_batch: int = Field(1000, ge=1, description="Most rows in one request")
+    max_concurrency: int = Field(64, ge=1, description="Requests answered at the same time")
+    max_queue: int = Field(256, ge=0, description="Requests that may wait; more are answered 429")
+    request_timeout: float = Field(10.0, gt=0, description="Seconds until a request is answered 504")
+    replica: str | None = Field(None, description="Name of a serving process; default: host and port")
+
+    @property
+    def root(self) -> Path:
+        return (self.data_root or self.project / "var").resolve()
+
+    @property
+    def store(self) -> str:
+        return self.artifacts or str(self.root / "store")
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where datasets, recipes and contracts are looked up: the user's project first, then the box."""
+        return list(dict.fromkeys([self.project.resolve(), ROOT / "data"]))
+
+    @property
+    def local_prefect(self) -> str:
+        return f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def local_mlflow(self) -> str:
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def prefect_url(self) -> str:
+        """API of Prefect: the native variable wins."""
+        return os.environ.get("PREFECT_API_URL") or self.local_prefect
+
+    @property
+    def mlflow_url(self) -> str:
+        """Tracking server of MLflow: the native variable wins."""
+        return os.environ.get("MLFLOW_TRACKING_URI") or self.local_mlflow
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *_args: Any, **_kwargs: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return tuple(sources(settings_cls).values())
+
+
+def sources(settings_cls: type[BaseSettings]) -> dict[str, PydanticBaseSettingsSource]:
+    """Where values come from, the strongest first."""
+    profile = os.environ.get("PENSTOCK_ENV")
+    files = [f".env.{profile}", ".env"] if profile else [".env"]
+    return {
+        "environment": EnvSettingsSource(settings_cls),
+        **{name: DotEnvSettingsSource(settings_cls, ROOT / name) for name in files},
+        "pyproject.toml": PyprojectTomlConfigSettingsSource(settings_cls, ROOT / "pyproject.toml"),
+    }
+
+
+def load() -> Settings:
+    """The settings of this process; an unknown or unusable one is an error that says how to mend it."""
+    for where, source in sources(Settings).items():
+        if isinstance(source, EnvSettingsSource):
+            refuse_unknown(where, [name.upper() for name in source.env_vars if name.upper().startswith(PREFIX)])
+        elif isinstance(source, PyprojectTomlConfigSettingsSource):
+            refuse_unknown(where, [f"{PREFIX}{name}".upper() for name in source.toml_data])
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{first['loc'][0]}".upper()
+        raise BadInput(f"The setting {name} cannot be {first['input']!r}: {first['msg']}.") from None
+
+
+def refuse_unknown(where: str, names: list[str]) -> None:
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | OUTSIDE
+    for name in set(names) - known:
+        near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)[0]
+        raise BadInput(f"There is no setting {name} (in the {where}); the nearest is {near}. See `penstock config`.")
+
+
+def origins(settings: Settings) -> dict[str, tuple[Any, str]]:
+    """Each setting with its value and where it came from."""
+    given = [(where, source()) for where, source in sources(Settings).items()]
+    return {
+        name: (getattr(settings, name), next((where for where, values in given if name in values), "default"))
+        for name in Settings.model_fields
+    }

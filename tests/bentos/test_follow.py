@@ -1,0 +1,206 @@
+"""Following an alias: swaps under load, refusals, an absent registry, the challenger."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tasks.watching import log
+from tasks.watching.replicas import replicas
+from tests.bentos.conftest import FIELDS, ROW, Registry, Running, Serve, write_release
+
+
+def until(condition: Callable[[], Any], limit: float = 10) -> Any:
+    deadline = time.monotonic() + limit
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
+
+
+def follow(serve: Serve, registry: Registry, **given: Any) -> Running:
+    return serve(**({"follow": "champion", "release": "wine", "mlflow_url": registry.url} | given))
+
+
+def reasons(running: Running) -> str:
+    return " ".join(one["message"] for one in running.client.get("/ready").json()["reasons"])
+
+
+def version(running: Running) -> str:
+    return str(running.predict().json()["version"])
+
+
+def test_swaps_lose_no_request(serve: Serve, registry: Registry, data_root: Path) -> None:
+    registry.add(2, intercept=2.0)
+    running = follow(serve, registry)
+    one = running.predict().json()
+    assert one["version"] == "1"
+    seen: list[tuple[int, str, float]] = []
+    stop = threading.Event()
+
+    def ask() -> None:
+        while not stop.is_set():
+            answer = running.predict()
+            told = answer.json()
+            seen.append((answer.status_code, told.get("version"), told.get("prediction")))
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for number in (2, 1, 2, 1, 2):
+        registry.move("champion", number)
+        until(lambda number=number: running.client.get("/info").json()["version"] == str(number))
+    stop.set()
+    for thread in threads:
+        thread.join()
+    answers = {"1": one["prediction"], "2": one["prediction"] + 1}
+    assert {status for status, _, _ in seen} == {200}
+    assert {name for _, name, _ in seen} == {"1", "2"}
+    assert all(abs(found - answers[name]) < 1e-9 for _, name, found in seen)
+    assert [beat.version for beat in replicas(data_root, "wine")] == ["2"]
+    info = running.client.get("/info").json()
+    assert info["lineage"]["data.digest"] == "d" * 64
+    assert info["follow"] == "champion"
+
+
+def test_a_failed_self_test_is_refused_once_and_the_old_one_serves(serve: Serve, registry: Registry) -> None:
+    registry.add(2, intercept=2.0, spoilt=True)
+    running = follow(serve, registry)
+    registry.move("champion", 2)
+    told = until(lambda: running.client.get("/info").json()["refused"])
+    assert (told[0]["version"], told[0]["alias"]) == ("2", "champion")
+    assert "self-test" in told[0]["reason"]
+    assert version(running) == "1"
+    assert running.client.get("/ready").json()["status"] == "degraded"
+    time.sleep(0.3)
+    assert "penstock_refused_versions_total 1.0" in running.client.get("/metrics").text
+    registry.move("champion", 1)
+    until(lambda: running.client.get("/ready").json()["status"] == "ready")
+
+
+def test_altered_files_are_refused(serve: Serve, registry: Registry) -> None:
+    registry.add(2)
+    (registry.versions[2]["folder"] / "linear.json").write_text("{}")
+    running = follow(serve, registry)
+    registry.move("champion", 2)
+    until(lambda: running.client.get("/info").json()["refused"])
+    assert version(running) == "1"
+
+
+def test_an_alias_moved_by_hand_is_served_after_the_ledger_adopts_it(serve: Serve, registry: Registry) -> None:
+    registry.add(2, intercept=2.0)
+    running = follow(serve, registry)
+    registry.move("champion", 2, ledger=False)
+    until(lambda: "alias outside ledger" in reasons(running))
+    assert version(running) == "1"
+    registry.move("champion", 2)
+    until(lambda: version(running) == "2")
+    info = running.client.get("/info").json()
+    assert (info["refused"], reasons(running)) == ([], "")
+
+
+def test_another_schema_is_never_swapped_in(serve: Serve, registry: Registry) -> None:
+    registry.add(2, fields=[*FIELDS[:-1], {"name": "organic", "dtype": "bool", "nullable": True, "example": True}])
+    registry.add(3, fields=[{**FIELDS[0], "max": 20.0}, *FIELDS[1:]], intercept=3.0)
+    running = follow(serve, registry)
+    registry.move("champion", 2)
+    until(lambda: "schema differs" in reasons(running))
+    assert version(running) == "1"
+    registry.move("champion", 3)
+    until(lambda: version(running) == "3")
+    row = running.client.get("/openapi.json").json()["components"]["schemas"]["Row"]
+    assert "20" in row["properties"]["fixed acidity"]["description"]
+
+
+def test_without_the_registry_it_keeps_serving(serve: Serve, registry: Registry) -> None:
+    running = follow(serve, registry)
+    registry.down = True
+    until(lambda: "cannot be followed" in reasons(running))
+    assert version(running) == "1"
+    asked = registry.asked
+    time.sleep(0.5)
+    assert registry.asked - asked < 5
+    registry.down = False
+    until(lambda: running.client.get("/ready").json()["status"] == "ready")
+
+
+def test_cold_start_without_the_registry(serve: Serve, registry: Registry, tmp_path: Path) -> None:
+    registry.down = True
+    bare = follow(serve, registry, replica="bare")
+    assert bare.client.get("/ready").status_code == 503
+    assert bare.predict().status_code == 503
+    baked = follow(serve, registry, replica="baked", baked=write_release(tmp_path / "baked", 7.0), baked_version="9")
+    assert version(baked) == "9"
+    assert baked.client.get("/ready").json()["status"] == "degraded"
+    registry.down = False
+    until(lambda: bare.client.get("/ready").status_code == 200)
+    until(lambda: version(baked) == "1")
+    until(lambda: baked.client.get("/ready").json()["status"] == "ready")
+
+
+def test_a_bento_serves_its_baked_version(serve: Serve, tmp_path: Path) -> None:
+    running = serve(baked=write_release(tmp_path / "baked"), baked_version="9")
+    assert version(running) == "9"
+
+
+def test_no_champion_yet(serve: Serve, registry: Registry) -> None:
+    del registry.aliases["champion"]
+    running = follow(serve, registry)
+    assert running.client.get("/ready").status_code == 503
+    assert "has no champion" in reasons(running)
+    registry.move("champion", 1)
+    until(lambda: running.client.get("/ready").status_code == 200)
+
+
+def test_the_challenger_is_logged_and_not_returned(serve: Serve, registry: Registry, data_root: Path) -> None:
+    registry.add(2, intercept=2.0)
+    running = follow(serve, registry)
+    registry.move("challenger", 2)
+    until(lambda: running.client.get("/info").json()["shadow"] == "2", 30)
+    asked = running.predict(headers={"X-Request-ID": "asked"}).json()
+    assert asked["version"] == "1"
+
+    def shadowed() -> list[log.Record]:
+        return [one for one in log.read_all(log.folder(data_root, "wine")) if one.kind == "shadow"]
+
+    (found,) = until(shadowed)
+    assert (found.request_id, found.version, found.inputs) == ("asked", "2", ROW)
+    assert found.output["prediction"] == asked["prediction"] + 1
+    process = running.desk.shadow._process
+    assert process is not None
+    del registry.aliases["challenger"]
+    until(lambda: running.client.get("/info").json()["shadow"] is None)
+    until(lambda: process.returncode is not None)
+
+
+def test_a_slow_challenger_is_given_less(serve: Serve, registry: Registry) -> None:
+    import os
+    import signal
+
+    registry.add(2, intercept=2.0)
+    running = follow(serve, registry, poll_s=30)
+    registry.move("challenger", 2)
+    running.client.run(running.client.lifecycle.follower.look_for_challenger())
+    process = running.desk.shadow._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    long = ROW | {"colour": "x" * 20_000}
+    took = []
+    for _ in range(90):
+        started = time.perf_counter()
+        assert running.predict(long).status_code == 200
+        took.append(time.perf_counter() - started)
+    os.kill(process.pid, signal.SIGCONT)
+    assert running.desk.metrics.shadow_dropped._value.get() > 0
+    assert sorted(took)[45] < 0.05
+
+
+def test_a_spoilt_challenger_is_refused(serve: Serve, registry: Registry) -> None:
+    registry.add(2, spoilt=True)
+    running = follow(serve, registry)
+    registry.move("challenger", 2)
+    told = until(lambda: running.client.get("/info").json()["refused"], 30)
+    assert (told[0]["version"], told[0]["alias"]) == ("2", "challenger")
+    assert running.client.get("/info").json()["shadow"] is None

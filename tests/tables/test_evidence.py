@@ -1,0 +1,192 @@
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tasks.artifacts import Artifact, Store
+from tasks.errors import BadInput
+from tasks.registry.gate import BASELINE, Evidence, decide
+from tasks.sources.frames import put_table, read_table
+from tasks.tables import features, plots, scoring, splits
+from tasks.tables.budgets import latency_check
+from tasks.tables.evidence import Facts, Ground, Side, gather
+from tasks.tables.predictor import Predictor
+from tasks.tables.specs import SplitSpec, TabularRecipe
+from tests.tables.conftest import METRIC, Trained, houses, train
+
+
+def recipe(made: Trained, **own: Any) -> TabularRecipe:
+    common = {"name": "houses", "dataset": "houses", "target": "target", "task": made.subject.task, "drop": ["id"]}
+    return TabularRecipe.model_validate(common | {"metric": METRIC[made.subject.task], "slices": ["town"], **own})
+
+
+def first(made: Trained, **own: Any) -> Evidence:
+    """The evidence of a first version."""
+    return gather(
+        recipe(made, **own),
+        made.subject,
+        Ground(snapshot="v1", table=made.table, split=made.split, time="month"),
+        Side(version="1", scores=made.scores, trained=made.split),
+        Side(version=BASELINE, scores=made.baseline_scores, trained=made.split),
+        made.release,
+        Facts(refusal=made.choice.refusal),
+    )
+
+
+def against(champion: Trained, candidate: Trained, **own: Any) -> Evidence:
+    """The evidence of a candidate beside a champion that was trained on an earlier snapshot."""
+    rebuilt = features.rebuild(candidate.table, champion.release)
+    side = Side(
+        version="champion v1",
+        scores=scoring.score(champion.release, rebuilt, candidate.split),
+        trained=champion.split,
+    )
+    return gather(
+        recipe(candidate, **own),
+        candidate.subject,
+        Ground(snapshot="v2", table=candidate.table, split=candidate.split, time="month"),
+        Side(version="2", scores=candidate.scores, trained=candidate.split),
+        side,
+        candidate.release,
+        Facts(data_changed=True),
+        rivals=[side],
+    )
+
+
+def test_a_first_version_stands_beside_the_baseline(store: Store, trained: Trained) -> None:
+    evidence = first(trained)
+    assert evidence.difference.low > 0 and evidence.against_best is None
+    assert evidence.rows == trained.evaluation.rows
+    assert evidence.candidate_metrics == trained.evaluation.metrics
+    assert decide(evidence, recipe(trained)).promote
+
+
+def test_floors_slices_behaviour_and_budgets_are_checked(store: Store) -> None:
+    made = train(houses(900), "regression")
+    own = {
+        "floors": {"mae": 1.0, "r2": 0.99},
+        "slice_floors": {"mae": 1.0},
+        "budgets": {"latency_ms": 50, "size_mb": 0.001},
+        "behaviour": [
+            {"kind": "direction", "column": "size", "add": 60, "expect": "up"},
+            {"kind": "direction", "column": "rooms", "add": 2, "expect": "down"},
+            {"kind": "invariance", "column": "town", "values": ["Bath", "York"], "tolerance": 0.1},
+            {
+                "kind": "minimum",
+                "name": "a palace",
+                "row": {"size": 199, "rooms": 6, "town": "Bath", "new": True},
+                "low": 5,
+            },
+        ],
+    }
+    found = {check.name: check.ok for check in first(made, **own).checks}
+    assert found == {
+        "floor mae": True,
+        "floor r2": False,
+        "slice town=Bath mae": True,
+        "slice town=Ely mae": True,
+        "slice town=York mae": True,
+        "direction size": True,
+        "direction rooms": False,
+        "invariance town": False,
+        "minimum a palace": True,
+        "size": False,
+        "latency": True,
+    }
+
+
+def test_a_behaviour_test_of_no_input_is_told(store: Store) -> None:
+    made = train(houses(300), "regression")
+    with pytest.raises(BadInput, match="direction names 'town', which is not a number among the inputs"):
+        first(made, behaviour=[{"kind": "direction", "column": "town", "add": 1, "expect": "up"}])
+
+
+def test_a_version_beside_itself_is_not_called_better(store: Store) -> None:
+    made = train(houses(600, "binary"), "binary")
+    decision = decide(against(made, made), recipe(made))
+    assert decision.verdict != "better"
+
+
+def test_a_retraining_on_shifted_rows_is_better_on_the_newest_snapshot(store: Store) -> None:
+    old = houses(800)
+    late = houses(800, seed=5)
+    turned = pa.array((10 - late["target"].to_numpy()).tolist())
+    late = late.set_column(7, "target", turned).set_column(1, "month", pa.array(["2025-01"] * 800))
+    late = late.set_column(0, "id", pa.array([f"n{number}" for number in range(800)]))
+    champion, candidate = train(old, "regression"), train(pa.concat_tables([old, late]), "regression")
+    evidence = against(champion, candidate, margin=0.01)
+    assert decide(evidence, recipe(candidate, margin=0.01)).verdict == "better"
+    newest = next(check for check in evidence.checks if check.name == "newest month")
+    assert newest.ok and newest.number is not None and newest.number > 0 and "From month 2025-01 on" in newest.text
+    back = against(
+        candidate,
+        replace(champion, table=candidate.table, split=candidate.split, scores=old_scores(champion, candidate)),
+    )
+    assert not next(check for check in back.checks if check.name == "newest month").ok
+    assert decide(back, recipe(champion)).verdict == "worse"
+
+
+def old_scores(champion: Trained, candidate: Trained) -> Artifact:
+    return scoring.score(champion.release, features.rebuild(candidate.table, champion.release), candidate.split)
+
+
+def test_rows_that_the_champion_was_trained_on_are_left_out(store: Store) -> None:
+    made = train(houses(900), "regression")
+    other = put_table("splits", flipped(read_table(made.split)))
+    evidence = against(replace(made, split=other), made)
+    test = np.array(read_table(made.split)["part"].to_pylist()) == "test"
+    shared = test & (np.array(read_table(other)["part"].to_pylist()) == "test")
+    assert evidence.rows == shared.sum() < test.sum()
+
+
+def flipped(split: pa.Table) -> pa.Table:
+    """The same rows, half of the test part given to training."""
+    parts = ["train" if part == "test" and place % 2 else part for place, part in enumerate(split["part"].to_pylist())]
+    return split.set_column(0, "part", pa.array(parts))
+
+
+def test_a_refused_choice_is_a_failed_check(store: Store) -> None:
+    made = train(houses(300), "regression")
+    refused = replace(made, choice=made.choice.model_copy(update={"refusal": "No model beats the baseline."}))
+    decision = decide(first(refused), recipe(made))
+    assert not decision.promote and decision.failed[0].text == "No model beats the baseline."
+
+
+def test_a_time_over_the_budget_is_measured_and_outside_the_digest(store: Store) -> None:
+    made = train(houses(300), "regression")
+    predictor = Predictor.load(store.path(made.release))
+    check = latency_check(predictor, [predictor.release["golden"][0]["request"]], 1e-6)
+    assert not check.ok and check.measured and check.number is not None and check.number > 1e-6
+
+
+def test_an_unknown_slice_is_told(store: Store) -> None:
+    made = train(houses(300), "regression")
+    with pytest.raises(BadInput, match="`slices` name county, which the data does not have"):
+        first(made, slices=["county"])
+
+
+def test_another_split_of_the_same_rows_is_no_trouble(store: Store) -> None:
+    made = train(houses(900), "regression")
+    spec = SplitSpec(by="time", column="month")
+    moved = splits.split(made.table, made.subject, spec, ("id",)).artifact
+    scores = scoring.score(made.choice.model, made.features, moved)
+    evidence = against(made, replace(made, split=moved, scores=scores))
+    assert 5 <= evidence.rows < 300
+
+
+def test_the_pictures_of_each_task(store: Store, trained: Trained) -> None:
+    folder = store.path(
+        plots.draw(trained.choice.model, trained.features, trained.scores, trained.evaluation, trained.subject)
+    )
+    own = {
+        "regression": {"residuals"},
+        "binary": {"reliability", "roc", "precision_recall"},
+        "multiclass": {"confusion"},
+    }
+    names = {path.stem for path in folder.glob("*.png")}
+    assert names == {"effects", "effect_shapes"} | own[trained.subject.task]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in folder.glob("*.png"))
+    again = plots.draw(trained.choice.model, trained.features, trained.scores, trained.evaluation, trained.subject)
+    assert store.path(again) == folder

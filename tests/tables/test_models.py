@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+
+from tasks.artifacts import Artifact, Store
+from tasks.sources.frames import read_table
+from tasks.tables import booster, choose, encoding, search, splits
+from tasks.tables.arrays import columns_of
+from tasks.tables.evaluation import scored
+from tasks.tables.metrics import higher_is_better, value
+from tasks.tables.models import Model, link, load_model
+from tasks.tables.specs import SplitSpec, Training
+from tests.tables.conftest import METRIC, Trained, houses, train
+
+
+def encoded(model: Model, features: Artifact) -> np.ndarray:
+    names = model.transform.names
+    return model.transform.encode_columns(columns_of(read_table(features, names), names))
+
+
+@pytest.mark.parametrize("family", ["booster", "linear", "baseline"])
+def test_contributions_and_base_sum_to_the_raw_score(store: Store, trained: Trained, family: str) -> None:
+    model = load_model(store.path(getattr(trained, family)))
+    matrix = encoded(model, trained.features)[:50]
+    parts = model.scorer.contributions(matrix)
+    raw = model.scorer.raw(matrix)
+    assert parts.shape == (50, raw.shape[1], len(model.transform.names) + 1)
+    np.testing.assert_allclose(parts.sum(axis=2), raw, atol=1e-9)
+
+
+def test_both_models_beat_the_baseline_and_the_better_one_is_offered(store: Store, trained: Trained) -> None:
+    scores, metric = trained.choice.scores, METRIC[trained.subject.task]
+    better = max if higher_is_better(metric) else min
+    assert trained.choice.refusal is None
+    assert trained.choice.family == better(scores, key=lambda family: scores[family]) != "baseline"
+    test = scored(trained.scores, trained.features, trained.subject)
+    floor = scored(trained.baseline_scores, trained.features, trained.subject)
+    ours, theirs = (value(metric, side.target, side.predictions) for side in (test, floor))
+    assert better(ours, theirs) == ours != theirs
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_does_not(store: Store) -> None:
+    one, two, other = (train(houses(400), "regression", seed).booster for seed in (0, 0, 1))
+    assert one.digest == two.digest != other.digest
+
+
+def test_shuffled_labels_are_refused(store: Store) -> None:
+    table = houses(400)
+    shuffled = np.random.default_rng(1).permutation(table["target"].to_numpy())
+    made = train(table.set_column(7, "target", [shuffled]), "regression")
+    worst = choose.choose([made.baseline], made.baseline)
+    assert worst.refusal is not None and "No model beats the baseline" in worst.refusal
+    gain = made.choice.scores["baseline"] - made.choice.scores[made.choice.family]
+    assert gain < 0.05
+
+
+def test_a_search_never_ends_below_the_profile_and_is_repeatable(store: Store) -> None:
+    made = train(houses(300), "regression")
+    split = splits.split(made.table, made.subject, SplitSpec(), ("id",)).artifact
+    transform = encoding.learn(made.features, split, made.subject)
+    training = Training(metric="mae", parameters={"num_iterations": 60})
+    runs = [search.search(made.features, split, transform, made.subject, training, 3) for _ in range(2)]
+    assert runs[0] == runs[1] and len(runs[0].trials) == 3
+    assert runs[0].score <= runs[0].trials[0]["score"]
+    assert runs[0].trials[0]["num_leaves"] == booster.SMALL_PROFILE["num_leaves"]
+    found = Training(metric="mae", parameters=runs[0].parameters)
+    card = json.loads(
+        (store.path(booster.fit(made.features, split, transform, made.subject, found)) / "model.json").read_text()
+    )
+    assert card["parameters"]["num_leaves"] == runs[0].parameters["num_leaves"]
+
+
+def test_the_link_is_stable() -> None:
+    far = np.array([[-800.0], [0.0], [800.0]])
+    np.testing.assert_array_equal(link("binary", far)[:, 0], [0, 0.5, 1])
+    np.testing.assert_allclose(link("multiclass", far.T), [[0, 0, 1]])

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from tasks.errors import BadInput
+from tasks.registry.recipes import load_recipe, parsed, release_names
+from tasks.sources.catalog import load_dataset
+from tasks.sources.contracts import load_contract
+from tasks.tables import steps
+from tasks.tables.specs import TabularRecipe
+
+DATA = Path(__file__).parents[2] / "data"
+TABULAR = ["credit-default", "credit-risk", "wine-quality"]
+PLAIN = {"name": "x", "dataset": "x", "target": "y", "task": "binary", "metric": "auc"}
+
+
+@pytest.mark.parametrize("name", TABULAR)
+def test_the_recipes_in_the_box_fit_their_data(name: str) -> None:
+    recipe = parsed(TabularRecipe, load_recipe(name, [DATA]), name)
+    dataset = load_dataset(recipe.dataset, [DATA])
+    columns = load_contract(dataset.contract, [DATA]).columns
+    named = [
+        recipe.target,
+        *recipe.drop,
+        *recipe.slices,
+        *(test.column for test in recipe.behaviour if hasattr(test, "column")),
+    ]
+    assert set(named) <= set(columns)
+    assert recipe.floors and recipe.approval == "auto"
+    assert recipe.subject(dataset.time).carried == ((dataset.time,) if dataset.time else ())
+
+
+def test_the_box_has_them() -> None:
+    assert set(TABULAR) <= set(release_names([DATA]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"metric": "mae"}, "no metric mae for binary; there are auc"),
+        ({"floors": {"rmse": 1}}, "no metric rmse for binary"),
+        ({"drop": ["y"]}, "the target y is in `drop`"),
+        ({"split": {"by": "time"}}, "split by time needs `column`"),
+        ({"split": {"test": 0.5, "valid": 0.4}}, "under 20 % of the rows"),
+        ({"tarrget": "y"}, "unknown field 'tarrget', did you mean 'target'"),
+        ({"features": "module.function"}, "features"),
+    ],
+)
+def test_a_wrong_recipe_is_told_with_its_field(wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        parsed(TabularRecipe, PLAIN | wrong, "releases/x.yaml")
+
+
+def test_a_fit_sees_its_seed_and_parameters_and_nothing_else_of_the_recipe() -> None:
+    recipe = TabularRecipe.model_validate(PLAIN | {"parameters": {"num_leaves": 9}, "floors": {"auc": 0.9}})
+    training = recipe.training(seed=7, found={"num_leaves": 30, "lambda_l2": 1.0})
+    assert training.model_dump() == {"metric": "auc", "seed": 7, "parameters": {"num_leaves": 9, "lambda_l2": 1.0}}
+    assert recipe.training().seed == recipe.seed
+
+
+def test_the_steps_can_be_told_apart_in_the_ui() -> None:
+    names = [step.name for name, step in vars(steps).items() if hasattr(step, "fn") and name != "cached"]
+    assert len(names) == len(set(names)) == 14
+    assert steps.fit_booster.fn.__module__ == "tasks.tables.booster"

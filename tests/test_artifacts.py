@@ -1,0 +1,111 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.artifacts import Artifact, Store, checked_join, current, opened
+from tasks.errors import BadInput, NotFound
+
+
+def test_equal_bytes_are_one_object(store: Store) -> None:
+    first, second = store.put_bytes("raw", b"rows", ".csv"), store.put_bytes("raw", b"rows", ".csv")
+    assert first == second
+    assert store.read_bytes(first) == b"rows"
+    assert first.uri == f"raw/{first.digest[:2]}/{first.digest}.csv"
+
+
+def test_json_does_not_depend_on_the_order_of_keys(store: Store) -> None:
+    assert store.put_json("facts", {"a": 1, "b": [2]}) == store.put_json("facts", {"b": [2], "a": 1})
+
+
+def test_a_folder_keeps_its_files_and_tells_a_change(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "a.txt").write_text("a")
+    first = store.put_folder("models", tmp_path / "in")
+    assert (store.path(first) / "deep" / "a.txt").read_text() == "a"
+    (tmp_path / "in" / "deep" / "a.txt").write_text("b")
+    assert store.put_folder("models", tmp_path / "in").digest != first.digest
+
+
+@pytest.mark.parametrize("harm", ["delete", "alter"])
+def test_a_gone_or_altered_artifact_is_not_whole_and_can_be_put_again(store: Store, harm: str) -> None:
+    artifact = store.put_bytes("raw", b"rows")
+    assert store.whole(artifact)
+    path = store.path(artifact)
+    path.unlink() if harm == "delete" else path.write_bytes(b"other")
+    assert not store.whole(artifact)
+    with pytest.raises(NotFound, match="train again"):
+        store.read_bytes(artifact)
+    store.put_bytes("raw", b"rows")
+    assert store.read_bytes(artifact) == b"rows"
+
+
+def test_an_altered_folder_is_replaced(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_text("a")
+    artifact = store.put_folder("models", tmp_path / "in")
+    (store.path(artifact) / "a").write_text("changed")
+    assert not store.whole(artifact)
+    store.put_folder("models", tmp_path / "in")
+    assert (store.path(artifact) / "a").read_text() == "a"
+
+
+def test_verification_is_remembered_over_processes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = store.put_bytes("raw", b"rows")
+    assert store.whole(artifact)
+    monkeypatch.setattr("tasks.artifacts.file_sha256", lambda path: pytest.fail("hashed again"))
+    assert Store(store.root).whole(artifact)
+
+
+def test_a_table_is_named_by_its_content_and_verified_by_its_bytes(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    path.write_bytes(b"parquet")
+    artifact = store.put_file("tables", path, ".parquet", digest="ab" * 32)
+    assert artifact.digest == "ab" * 32 and store.whole(artifact)
+    store.path(artifact).write_bytes(b"forged!")
+    assert not store.whole(artifact)
+
+
+def test_of_two_creators_one_wins(store: Store) -> None:
+    assert store.create("ledger/a/000001.json", b"first")
+    assert not store.create("ledger/a/000001.json", b"second")
+    assert store.read("ledger/a/000001.json") == b"first"
+    assert store.list("ledger/a") == ["ledger/a/000001.json"]
+    assert store.list("ledger/b") == []
+
+
+def test_nothing_is_left_aside(store: Store) -> None:
+    store.put_bytes("raw", b"rows")
+    store.write("receipts/a.json", b"1")
+    store.write("receipts/a.json", b"2")
+    assert store.read("receipts/a.json") == b"2"
+    assert os.listdir(store.root / "tmp") == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "", "a\0b", "."])
+def test_names_stay_inside(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadInput, match="plain relative name"):
+        checked_join(tmp_path, name)
+
+
+@given(st.text())
+def test_whatever_is_joined_stays_inside(name: str) -> None:
+    root = Path("/some/root")
+    try:
+        assert checked_join(root, name).is_relative_to(root)
+    except BadInput:
+        pass
+
+
+def test_a_reference_from_outside_cannot_leave_the_store(store: Store) -> None:
+    with pytest.raises(BadInput):
+        store.path(Artifact(uri="../../secret", digest="0", kind="raw"))
+
+
+def test_steps_need_an_open_store(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="No store is open"):
+        current()
+    with opened(tmp_path) as store:
+        assert current() is store
