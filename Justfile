@@ -1,5 +1,8 @@
 set positional-arguments
 
+# `just` alone works too, once ./justw has made the environment
+export PATH := justfile_directory() / ".venv" / "bin:" + env("PATH")
+
 [private]
 default:
     @just --list
@@ -50,7 +53,7 @@ fix:
 
 # ours against a peer: rerun, tabular; --check exits 1 where a goal falls short
 bench NAME *ARGS:
-    @command -v dvc >/dev/null || pip install -qq --disable-pip-version-check -c constraints.txt -e ".[bench]"
+    @python -c "import dvc" 2>/dev/null || pip install -qq --disable-pip-version-check -c constraints.txt -e ".[bench]"
     @python -m tests.benchmarks "$@"
 
 # start Prefect, MLflow and a worker

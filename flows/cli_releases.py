@@ -30,11 +30,16 @@ def train(
     refresh: Annotated[bool, typer.Option("--refresh", help="Look at sources and flow again")] = False,
 ) -> None:
     """Build a candidate, take it through the gate, and promote it where the gate and the recipe say so."""
-    from flows import console, running
     from flows.orders import Order
+    from flows.replay import stands
+
+    order, settings = Order(release=name, files=file, seed=seed, set=set, refresh=refresh), load()
+    if stands(order, settings):
+        return
+    from flows import console, running
 
     console.listen()
-    running.train(Order(release=name, files=file, seed=seed, set=set, refresh=refresh), load())
+    running.train(order, settings)
 
 
 def plan(name: Name, file: Files = [], seed: Seed = None, set: Sets = [], json: Json = False) -> None:  # noqa: B006
@@ -44,8 +49,8 @@ def plan(name: Name, file: Files = [], seed: Seed = None, set: Sets = [], json: 
     from tasks.artifacts import opened
 
     settings = load()
-    with opened(settings.store) as store:
-        _, lines = planned(prepare(Order(release=name, files=file, seed=seed, set=set), settings), store)
+    with opened(settings.store):
+        _, lines = planned(prepare(Order(release=name, files=file, seed=seed, set=set), settings))
     if json:
         console.emit([line.model_dump() for line in lines])
     else:
@@ -96,7 +101,9 @@ def report(name: Name, version: Annotated[int | None, typer.Argument(help="Defau
 def approve(
     name: Name,
     version: Version,
-    override: Annotated[bool, typer.Option("--override", help="Promote what the gate did not; recorded as such")] = False,
+    override: Annotated[
+        bool, typer.Option("--override", help="Promote what the gate did not; recorded as such")
+    ] = False,
     note: Note = "",
 ) -> None:
     """Promote a pending candidate."""
@@ -145,5 +152,3 @@ def package(name: Name, version: Annotated[int | None, typer.Argument(help="Defa
     from flows import running
 
     running.package(load(), name, version)
-
-

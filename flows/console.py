@@ -44,8 +44,19 @@ def show_plan(release: str, lines: list[Line]) -> None:
 
 
 def show_decision(decision: Decision) -> None:
-    rows = [("ok" if reason.ok else "NO", reason.name, reason.text) for reason in decision.reasons]
-    show(f"decision: {decision.verdict}", ("", "check", "why"), rows)
+    """Every check with its number and bound; the sentences of those that failed, and of the comparison."""
+    rows = [
+        (
+            "ok" if reason.ok else "NO",
+            reason.name,
+            "" if reason.number is None else f"{reason.number:.4g}",
+            reason.bound,
+        )
+        for reason in decision.reasons
+    ]
+    show(f"decision: {decision.verdict}", ("", "check", "number", "bound"), rows)
+    for reason in [decision.reasons[0], *(other for other in decision.failed if other != decision.reasons[0])]:
+        out.print(f"  {reason.text}")
 
 
 def show_metrics(title: str, metrics: dict[str, Interval]) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from tasks.artifacts import Store, canonical, sha256
+from tasks.artifacts import canonical, current, sha256
 from tasks.errors import BadInput
 from tasks.planning import Line, Receipt, load_receipt, plan, receipt_name
 from tasks.registry.recipes import load_recipe, parsed
 from tasks.settings import ROOT, Settings
 from tasks.sources.catalog import Dataset, load_dataset
 from tasks.sources.contracts import Contract, load_contract
-from tasks.sources.fetch import check_files, parse_files, source_state
+from tasks.sources.state import parse_files, source_state
 from tasks.tables.own_features import find
 from tasks.tables.specs import TabularRecipe
 
@@ -34,7 +34,7 @@ class Order(BaseModel):
 
 
 class Prepared(BaseModel):
-    """An order with all that it names, read and checked: nothing was downloaded or started for it."""
+    """An order with all that it names, read: nothing was downloaded or started for it."""
 
     order: Order
     recipe: TabularRecipe
@@ -78,12 +78,11 @@ def override(raw: dict[str, Any], text: str) -> None:
 
 
 def prepare(order: Order, settings: Settings) -> Prepared:
-    """Read and check everything that an order names, local files first; needs an open store."""
+    """Read everything that an order names; nothing is fetched or started. Needs an open store."""
     recipe = recipe_of(order.release, settings, order.set)
     dataset = load_dataset(recipe.dataset, settings.folders)
     files = parse_files(dataset, order.files)
     contract = load_contract(dataset.contract, settings.folders)
-    check_files(dataset, contract, files)
     conditions = {
         "recipe": sha256(canonical(recipe.model_dump(mode="json"))),
         "dataset": sha256(canonical(dataset.model_dump(mode="json"))),
@@ -95,7 +94,8 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     return Prepared(order=order, recipe=recipe, dataset=dataset, contract=contract, files=files, conditions=conditions)
 
 
-def planned(prepared: Prepared, store: Store) -> tuple[Receipt | None, list[Line]]:
+def planned(prepared: Prepared) -> tuple[Receipt | None, list[Line]]:
     """The receipt of the last run with these options, and what would run now."""
+    store = current()
     receipt = load_receipt(store, prepared.receipt)
     return receipt, plan(store, receipt, prepared.conditions, FLOWS[prepared.recipe.kind], (ROOT,))

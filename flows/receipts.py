@@ -16,16 +16,18 @@ logger = logging.getLogger("penstock.flows")
 
 def say(*lines: object) -> None:
     """Progress for the console and the run's page."""
+    logging.getLogger("penstock").setLevel(logging.INFO)  # a worker's run has no console that asks for it
     for line in lines:
         logger.info("%s", line)
 
 
 def leave_receipt(store: Store, prepared: Prepared, outcome: Outcome) -> None:
     """With this, the next run with the same order need not start (see tasks/planning.py)."""
+    verdict = outcome.decision.verdict if outcome.decision else None
     receipt = Receipt(
         conditions=prepared.conditions,
         code=closure(FLOWS[prepared.recipe.kind]),
         steps=steps_of(UUID(flow_run.id)),
-        outcome={"version": outcome.version, "state": outcome.state},
+        outcome={"version": outcome.version, "state": outcome.state, "verdict": verdict},
     )
     store.write(prepared.receipt, receipt.model_dump_json(indent=1).encode())

@@ -5,43 +5,32 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 
 import httpx
 
 from flows import console, servers
-from flows.orders import FLOWS, Order, planned, prepare, recipe_of
+from flows.orders import FLOWS, Order, prepare, recipe_of
 from tasks.artifacts import Store, opened
-from tasks.registry import ledger, records
-from tasks.registry.history import champion
+from tasks.registry import records
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings
+from tasks.sources.local import check_files
 from tasks.watching.replicas import replicas
 
 
-def train(order: Order, settings: Settings) -> Outcome | None:
-    """Train a release up to its decision; None where the last run still stands."""
+def train(order: Order, settings: Settings) -> Outcome:
+    """Train a release up to its decision. Local files are looked at before anything is started."""
     with opened(settings.store) as store:
         prepared = prepare(order, settings)
-        receipt, lines = planned(prepared, store)
-        if receipt and not order.refresh and all(line.state == "cached" for line in lines):
-            tell(store, order.release, int(str(receipt.outcome["version"])))
-            return None
-    connect(settings)
-    flow = import_module(FLOWS[prepared.recipe.kind])
-    servers.wait(settings)
-    outcome: Outcome = flow.train(order)
-    record = records.version(store, order.release, outcome.version) if outcome.version else None
+        check_files(prepared.dataset, prepared.contract, prepared.files)
+        connect(settings)
+        flow = import_module(FLOWS[prepared.recipe.kind])
+        servers.wait(settings)
+        outcome: Outcome = flow.train(order)
+        record = records.version(store, order.release, outcome.version) if outcome.version else None
     console.show_outcome(outcome, record)
     return outcome
-
-
-def tell(store: Store, release: str, version: int) -> None:
-    """What is in force where nothing ran."""
-    now = champion(ledger.entries(store, release))
-    verdict = records.in_force(store, release, version)
-    said = f"the gate said {verdict.decision.verdict!r}" if verdict else "there is no decision of the gate"
-    console.out.print(f"{release}: nothing to do. Sources, code and artifacts are as they were for version {version}.")
-    console.out.print(f"Of version {version} {said}; the champion is {f'version {now}' if now else 'none yet'}.")
 
 
 def connect(settings: Settings) -> None:
@@ -112,3 +101,20 @@ def package(settings: Settings, name: str, version: int | None) -> None:
 
     told = build(name, version, settings)
     console.out.print(f"{told['bento']}  {told['size_mb']:.1f} MB  {told['path']}")
+
+
+def score(name: str, source: str, to: Path, query: str | None, settings: Settings) -> None:
+    """Score the rows of a file or a query with the champion; what cannot work is said before a server starts."""
+    from tasks.tables import batch_sources, batches
+
+    recipe_of(name, settings)
+    batch_sources.check(source, query, to)
+    batches.champion(Store(settings.store), name)
+    connect(settings)
+    servers.wait(settings)
+    from flows.score import score as flow
+
+    here = source if batch_sources.is_address(source) else str(Path(source).absolute())
+    done = flow(name, here, str(to.absolute()), query)
+    told = f"{done.rows} rows scored with version {done.version} of {name} in {done.seconds:.1f} s"
+    console.out.print(f"{told}: {done.to}" + (f" ({done.unseen} with unseen levels)" if done.unseen else ""))

@@ -50,9 +50,11 @@ def environment(settings: Settings) -> dict[str, str]:
         "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
         "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_LOGGING_EXTRA_LOGGERS": "penstock",  # our lines stand on the run's page
         "MLFLOW_TRACKING_URI": settings.mlflow_url,
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
         "BENTOML_HOME": str(settings.root / "bentoml"),
+        "OMP_NUM_THREADS": str(settings.threads),
     }
     if not foreign_prefect(settings):
         ours |= {"PREFECT_API_URL": settings.prefect_url, "PREFECT_HOME": str(settings.root / "prefect")}

@@ -13,6 +13,7 @@ from tasks.settings import ROOT, Settings, load
 from tasks.sources import steps as sources
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
+from tasks.tables.contracts import Cause
 from tasks.tables.evidence import Ground
 from tasks.tables.features import source
 from tasks.tables.specs import Subject, TabularRecipe
@@ -44,7 +45,7 @@ def build(prepared: Prepared, settings: Settings) -> Offered:
     snapshot = sources.snapshot(dataset.name, table, raw, dataset, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.rows} rows, {len(snapshot.columns)} columns")
     checked = tables.check_contract(table, prepared.contract)
-    say(f"contract: {checked.bad_rows} of {checked.rows} rows quarantined", *(f"  {cause}" for cause in checked.causes))
+    say(f"contract: {checked.bad_rows} of {checked.rows} rows quarantined", *map(described, checked.causes))
     code = source(recipe.features, settings.folders)
     features = tables.build_features(recipe.name, checked.good, subject, recipe.drop, recipe.features, code)
     split = tables.split_rows(checked.good, subject, recipe.split, recipe.drop)
@@ -58,6 +59,10 @@ def build(prepared: Prepared, settings: Settings) -> Offered:
     ground = Ground(snapshot=named, table=checked.good, split=split.artifact, time=dataset.time)
     baseline_scores = tables.score_rows(baseline, features, split.artifact)
     return Offered(prepared, subject, snapshot, ground, choice, scores, baseline_scores, evaluation, plots, code)
+
+
+def described(cause: Cause) -> str:
+    return f"  {cause.rows} rows: {cause.column} {cause.check}, such as {cause.example!r}"
 
 
 def fit(

@@ -2,7 +2,10 @@
 
 import ast
 import hashlib
+import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 OURS = ("flows", "tasks", "bentos")
 INFRASTRUCTURE = {f"tasks.{name}" for name in ("caching", "artifacts", "settings", "errors", "planning", "processes")}
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
+
+
+Parsed = tuple[str, tuple[str, ...]]
+_parsed: dict[str, Parsed] = {}  # by the sha256 of the source
 
 
 class Step(BaseModel):
@@ -60,7 +67,7 @@ def closure(module: str, roots: tuple[Path, ...] = (ROOT,)) -> dict[str, str]:
         path = locate(name, roots)
         if name in found or name in INFRASTRUCTURE or path is None:
             continue
-        found[name], imports = parsed(path, path.stat().st_mtime_ns)
+        found[name], imports = parsed(path.read_bytes())
         for imported in imports:
             if locate(imported, roots) is not None:
                 waiting.append(imported)
@@ -69,10 +76,30 @@ def closure(module: str, roots: tuple[Path, ...] = (ROOT,)) -> dict[str, str]:
     return found
 
 
-@cache
-def parsed(path: Path, _mtime: int) -> tuple[str, tuple[str, ...]]:
+def parsed(source: bytes) -> Parsed:
     """Digest of a module's code without comments and docstrings, and what it imports (inside functions too)."""
-    tree = ast.parse(path.read_bytes())
+    name = sha256(source)
+    if name not in _parsed:
+        _parsed[name] = parse(source)
+    return _parsed[name]
+
+
+@contextmanager
+def remembered(store: Store) -> Iterator[None]:
+    """Keep what was parsed for the next process: parsing is most of the time of a run that does nothing."""
+    place = f"memo/code-{sys.version_info.major}.{sys.version_info.minor}.json"
+    with suppress(NotFound, ValueError):
+        _parsed.update(
+            {name: (digest, tuple(imports)) for name, (digest, imports) in json.loads(store.read(place)).items()}
+        )
+    before = len(_parsed)
+    yield
+    if len(_parsed) > before:
+        store.write(place, canonical(_parsed))
+
+
+def parse(source: bytes) -> Parsed:
+    tree = ast.parse(source)
     imports: dict[str, None] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -176,7 +203,8 @@ def plan(
     """
     if receipt is None:
         return [Line(step="all", state="runs", why="it never ran to its end with these options")]
-    code = closure(flow, roots)
+    with remembered(store):
+        code = closure(flow, roots)
     moved = differences(receipt.conditions, conditions)
     lines = [Line(step=name, state="runs", why="changed since the last run") for name in moved]
     for step in receipt.steps:

@@ -19,7 +19,7 @@ from tasks.errors import BadInput
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFIX = "PENSTOCK_"
-OUTSIDE = {"PENSTOCK_ENV", "PENSTOCK_TORCH"}  # read by `sources` and by justw, before there are Settings
+OUTSIDE = {"PENSTOCK_ENV", "PENSTOCK_TORCH", "PENSTOCK_TEST_DATA"}  # read elsewhere: before the settings, or by tests
 
 
 class Settings(BaseSettings):
@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     # services
     port: int = Field(3000, description="Port of a service that `penstock serve` starts")
     release: str | None = Field(None, description="Release that a service follows")
-    follow: str | None = Field(None, description="Alias that a service follows, such as champion; unset: the baked version")
+    follow: str | None = Field(
+        None, description="Alias that a service follows, such as champion; unset: the baked version"
+    )
     folder: Path | None = Field(None, description="Folder with a release.json, served as it is")
     api_keys: SecretStr | None = Field(None, description="File with named API keys (JSON, sha256), or the JSON itself")
     poll_interval: float = Field(1.0, gt=0, description="Seconds between two looks at the followed alias")
@@ -115,11 +117,14 @@ def load() -> Settings:
         elif isinstance(source, PyprojectTomlConfigSettingsSource):
             refuse_unknown(where, [f"{PREFIX}{name}".upper() for name in source.toml_data])
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
         raise BadInput(f"The setting {name} cannot be {first['input']!r}: {first['msg']}.") from None
+    if "://" in settings.store:
+        raise BadInput(f"PENSTOCK_ARTIFACTS is {settings.store}, but the store must be a folder; object stores follow.")
+    return settings
 
 
 def refuse_unknown(where: str, names: list[str]) -> None:

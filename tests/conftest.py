@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tasks import artifacts
+from tests import mlflow_server
 from tests.prefect_server import running
 
 FOREIGN = ("PENSTOCK_", "PREFECT_", "MLFLOW_", "BENTOML_", "BENTO_", "QDRANT_", "OPENAI_", "AWS_", "HF_", "OTEL_")
@@ -93,3 +94,10 @@ def prefect_server(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPat
         }
         with temporary_settings(lean):
             yield api
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an MLflow server of the session's own; releases of several tests need several names."""
+    with mlflow_server.running(tmp_path_factory.mktemp("mlflow")) as url:
+        yield url

@@ -121,7 +121,10 @@ def test_only_the_holder_releases_and_others_wait() -> None:
 
 def test_a_killed_holder_frees_the_lock() -> None:
     path = records().with_name("locks") / "k"
-    code = f"import time; from pathlib import Path; from tasks.processes import acquire; acquire(Path({str(path)!r})); print('held', flush=True); time.sleep(60)"
+    code = (
+        "import time; from pathlib import Path; from tasks.processes import acquire; "
+        f"acquire(Path({str(path)!r})); print('held', flush=True); time.sleep(60)"
+    )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None and holder.stdout.readline() == "held\n"
     assert Flocks().is_locked("k")

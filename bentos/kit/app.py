@@ -17,12 +17,10 @@ from bentos.kit import errors, openapi
 from bentos.kit.desk import Desk
 from bentos.kit.errors import REQUEST_ID, Problem
 from bentos.kit.feedback import feedback
-from bentos.kit.keys import Key
+from bentos.kit.keys import CALLER
 from bentos.kit.lifecycle import Lifecycle
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-CALLER = "penstock.caller"
 
 
 @dataclass(frozen=True)
@@ -160,8 +158,3 @@ def answer(value: Any) -> Response:
 
 def request_id(request: Request) -> str:
     return str(request.scope[REQUEST_ID])
-
-
-def caller(request: Request) -> Key | None:
-    """The API key of the request, where keys are in use."""
-    return request.scope.get(CALLER)

@@ -37,7 +37,6 @@ class Config:
 
 
 def configured(settings: Settings, baked: Path | None, baked_version: str) -> Config:
-    secret = settings.api_keys.get_secret_value() if settings.api_keys else None
     host, port = bound()
     # a bento holds the code in its own folder: what it writes does not belong there
     root = settings.data_root or Path.home() / ".penstock" if baked else settings.root
@@ -49,7 +48,7 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         baked=baked,
         baked_version=baked_version,
         mlflow_url=settings.mlflow_url,
-        keys=read_keys(secret),
+        keys=keys_of(settings),
         poll_s=settings.poll_interval,
         max_body_bytes=settings.max_body_bytes,
         max_batch=settings.max_batch,
@@ -59,6 +58,10 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         replica=settings.replica or f"{socket.gethostname()}-{port}{worker()}",
         url=f"http://{socket.gethostname() if host == ANYWHERE else host}:{port}",
     )
+
+
+def keys_of(settings: Settings) -> Keys:
+    return read_keys(settings.api_keys.get_secret_value() if settings.api_keys else None)
 
 
 def bound() -> tuple[str, int]:

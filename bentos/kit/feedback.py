@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from bentos.kit.desk import Desk
 from bentos.kit.errors import unfit
+from bentos.kit.keys import caller
 from bentos.kit.types import Whole
 from tasks.watching.log import Record
 
@@ -61,7 +62,8 @@ def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
         except ValidationError as error:
             raise unfit(error) from None
         handle = desk.serving()
-        told = given.model_dump(exclude={"request_id"})
+        key = caller(request.scope)
+        told = given.model_dump(exclude={"request_id"}) | {"caller": key.name, "tenant": key.tenant}
         desk.record([Record("feedback", given.request_id, handle.release.release, handle.version, "/feedback", **told)])
         return Response(orjson.dumps({"request_id": given.request_id, "accepted": True}), media_type="application/json")
 

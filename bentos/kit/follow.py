@@ -92,7 +92,7 @@ class Follower:
     async def look_for_challenger(self) -> None:
         """Run the version that the alias `challenger` names in the shadow, if there is one."""
         shadow = self.desk.shadow
-        if self.desk.handle is None:
+        if self.desk.handle is None or "registry" in self.desk.reasons:
             return
         named = await asyncio.to_thread(self.registry.alias, self.release, CHALLENGER)
         if named is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from bentos.kit.errors import Problem
 from tasks.errors import BadInput
@@ -25,6 +26,7 @@ class Key(BaseModel):
     tenant: str = ""
 
 
+CALLER = "penstock.caller"  # in the ASGI scope
 ANYONE = Key(name="", sha256="0" * 64, scopes=frozenset())
 
 
@@ -49,6 +51,12 @@ class Keys:
         if scope not in key.scopes:
             raise Problem(403, f"The API key {key.name!r} lacks the scope {scope!r}.")
         return key
+
+
+def caller(scope: Scope) -> Key:
+    """Whose request it is; ANYONE where no keys are in use."""
+    key: Key = scope.get(CALLER, ANYONE)
+    return key
 
 
 def _bearer(value: str) -> str:

@@ -3,14 +3,17 @@
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
+import click
 from _bentoml_sdk import Service
+from bentoml._internal.configuration.containers import BentoMLContainer
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from bentos.kit.config import bound, configured
+from bentos.kit.config import bound, configured, keys_of
 from bentos.kit.desk import Desk
 from bentos.kit.keys import check_binding
 from bentos.kit.shell import Shell
@@ -32,7 +35,7 @@ QUIET: dict[str, Any] = {
 
 
 class KitService(Service[Any]):
-    """Puts the shell outside everything. `Kit.join` says which app and desk it stands for."""
+    """Puts the shell outside everything; the service's class names its `app` and its `desk`."""
 
     def to_asgi(self, is_main: bool = True) -> ASGIApp:
         app: FastAPI = self.inner.app
@@ -55,8 +58,18 @@ class KitService(Service[Any]):
         return Path(model.path), str(model.tag.version).removeprefix("v")
 
 
+def before_start() -> None:
+    """In Bento's supervisor, before it listens: end with status 1 where the settings or the address forbid to serve."""
+    context = click.get_current_context(silent=True)
+    host = (context.params.get("host") if context else None) or BentoMLContainer.http.host.get()
+    try:
+        check_binding(host, keys_of(load()))
+    except PenstockError as error:
+        sys.exit(str(error))
+
+
 def give_up() -> None:
-    """End the whole server: Bento's supervisor would start a worker that fails anew for ever."""
+    """End the whole server, however it was started: its supervisor would start a worker that fails anew for ever."""
     if os.environ.get("BENTOML_RUNNER_MAP"):
         os.kill(os.getppid(), signal.SIGTERM)
     raise SystemExit(1)

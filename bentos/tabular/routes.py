@@ -8,10 +8,11 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bentos.kit.app import Operation, answer, caller, create_app, request_id
+from bentos.kit.app import Operation, answer, create_app, request_id
 from bentos.kit.desk import Desk
 from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle
+from bentos.kit.keys import caller
 from bentos.kit.openapi import Described
 from bentos.tabular.model import Row, Tabular
 from bentos.tabular.schemas import describe
@@ -78,8 +79,7 @@ def log(
 ) -> None:
     """Count and log what was answered; the latency is the model's and the validation's, over the rows."""
     took = (perf_counter() - started) * 1000 / len(rows)
-    key, path, asked = caller(request), request.scope["path"], request_id(request)
-    name, tenant = (key.name, key.tenant) if key else ("", "")
+    key, path, asked = caller(request.scope), request.scope["path"], request_id(request)
     release, version = handle.release.release, handle.version
     desk.metrics.rows.labels(version).inc(len(rows))
     records = []
@@ -87,6 +87,6 @@ def log(
         if "unseen" in one:
             desk.metrics.unseen.inc(len(one["unseen"]))
         records.append(
-            Record("prediction", asked, release, version, path, number, name, tenant, row, one, latency_ms=took)
+            Record("prediction", asked, release, version, path, number, key.name, key.tenant, row, one, latency_ms=took)
         )
     desk.record(records)

@@ -4,7 +4,7 @@ import bentoml
 
 from bentos.kit.config import Config
 from bentos.kit.desk import Desk
-from bentos.kit.service import QUIET, KitService
+from bentos.kit.service import QUIET, KitService, before_start
 from bentos.tabular import routes
 from bentos.tabular.model import load_tabular
 
@@ -19,6 +19,7 @@ class Tabular:
 
     app = app
     desk = desk
+    check = bentoml.on_deployment(before_start)
 
     @bentoml.on_startup
     async def start(self) -> None:

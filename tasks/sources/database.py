@@ -40,7 +40,7 @@ def query(url: str, statement: str) -> Artifact:
             f"The database address cannot be used ({type(error).__name__}); write it as SQLAlchemy does, as in "
             "postgresql+psycopg://USER:${PASSWORD}@HOST/DATABASE, and install that driver."
         ) from None
-    shown = address.render_as_string(hide_password=True)
+    shown = masked(address.render_as_string(hide_password=True))
     try:
         with tempfile.TemporaryDirectory() as folder, _connected(engine, shown) as connection:
             path = Path(folder) / "rows.parquet"
@@ -64,12 +64,12 @@ def _connected(engine: sqlalchemy.Engine, shown: str) -> sqlalchemy.Connection:
 
 
 def _stream(connection: sqlalchemy.Connection, statement: str, path: Path) -> None:
-    result = connection.execution_options(stream_results=True, yield_per=BATCH).execute(sqlalchemy.text(statement))
+    result = connection.execution_options(stream_results=True, max_row_buffer=BATCH).execute(sqlalchemy.text(statement))
     columns = list(result.keys())
     if twice := {name for name in columns if columns.count(name) > 1}:
         raise BadInput(f"The query gives the column {min(twice)!r} twice; name each column once (`AS`).")
     with pq.ParquetWriter(path, pa.schema([(name, pa.string()) for name in columns])) as writer:
-        for batch in result.partitions():
+        for batch in result.partitions(BATCH):
             writer.write_table(rows_table(columns, [[as_text(value) for value in row] for row in batch]))
 
 

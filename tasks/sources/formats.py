@@ -2,9 +2,11 @@
 
 import datetime
 import io
+import struct
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -95,28 +97,40 @@ def parquet_table(data: bytes, expected: Expected, origin: str) -> tuple[pa.Tabl
     return table, Layout("parquet", tuple(table.column_names), 0)
 
 
-def excel_rows(data: bytes, kind: str, origin: str, limit: int | None = None) -> list[list[str]]:
+def excel_rows(data: bytes, kind: Format, origin: str, limit: int | None = None) -> list[list[str]]:
     """The cells of the first sheet as text, as a CSV would hold them."""
     import pandas as pd
 
+    engine: Literal["xlrd", "openpyxl"] = "xlrd" if kind == "xls" else "openpyxl"
+    damage: tuple[type[Exception], ...] = (
+        ValueError,
+        LookupError,
+        OSError,
+        AssertionError,
+        struct.error,
+        zipfile.BadZipFile,
+        *_damage(kind),
+    )
     try:
-        frame = pd.read_excel(
-            io.BytesIO(data),
-            header=None,
-            dtype=object,
-            na_filter=False,
-            engine="xlrd" if kind == "xls" else "openpyxl",
-            nrows=limit,
-        )
-    except ImportError as error:
-        raise BadInput(f"{origin} is an Excel file, and reading it needs a package: {error}") from None
-    except (ValueError, KeyError, OSError, AssertionError) as error:
-        raise BadInput(
-            f"{origin} cannot be read as Excel ({str(error)[:200]}); save it again as .xlsx or CSV."
-        ) from None
+        frame = pd.read_excel(io.BytesIO(data), header=None, dtype=object, na_filter=False, engine=engine, nrows=limit)
+    except damage as error:
+        cause = " ".join(str(error).split())[:200]
+        raise BadInput(f"{origin} cannot be read as Excel ({cause}); save it again as .xlsx or CSV.") from None
     if frame.empty:
         raise BadInput(f"The first sheet of {origin} is empty; put the table on the first sheet, with a header line.")
     return [[as_text(cell) or "" for cell in row] for row in frame.itertuples(index=False, name=None)]
+
+
+def _damage(kind: Format) -> tuple[type[Exception], ...]:
+    """What the reader of this format raises, beyond the usual, on a damaged file."""
+    if kind == "xls":
+        from xlrd.biffh import XLRDError  # type: ignore[import-untyped]
+        from xlrd.compdoc import CompDocError  # type: ignore[import-untyped]
+
+        return (XLRDError, CompDocError)
+    from openpyxl.utils.exceptions import InvalidFileException  # type: ignore[import-untyped]
+
+    return (InvalidFileException,)
 
 
 def rows_table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:

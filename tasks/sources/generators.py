@@ -71,7 +71,7 @@ class Applications:
 def credit_applications(rows: int, seed: int) -> pa.Table:
     """The table as text, as an export would hold it: with empty cells and `PLANTED` faulty rows."""
     random = np.random.default_rng([seed, rows])
-    truth = _applications(rows, random)
+    truth = draw_applications(rows, random)
     defaulted = random.random(rows) < credit_risk(truth)
     columns = _cells(truth, defaulted)
     _lose(columns, truth, random)
@@ -105,7 +105,8 @@ def credit_risk(rows: Applications) -> Floats:
     return np.asarray(1 / (1 + np.exp(-score)), np.float64)
 
 
-def _applications(rows: int, random: np.random.Generator) -> Applications:
+def draw_applications(rows: int, random: np.random.Generator) -> Applications:
+    """Applications without gaps or faults, in the order of the quarters."""
     quarter = np.arange(rows) * len(QUARTERS) // rows
     late = quarter == len(QUARTERS) - 1
     employment = _draw(random, EMPLOYMENT, rows)

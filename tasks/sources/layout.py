@@ -1,6 +1,7 @@
 """How a file holds its table (format, encoding, separator, header line), read off its head and held to the catalog."""
 
 import csv
+import difflib
 import io
 from collections import Counter
 from collections.abc import Sequence
@@ -171,3 +172,9 @@ def _cells(lines: Sequence[str], separator: str) -> list[list[str]]:
 def _list(names: Sequence[str]) -> str:
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return ", ".join(repr(name) for name in names[:8]) + more
+
+
+def header_hint(name: str, names: Sequence[str]) -> str:
+    """The nearest column to a name that is not there."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else "Name one of them."

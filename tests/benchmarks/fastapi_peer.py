@@ -36,6 +36,6 @@ def create() -> FastAPI:
         answer = predictor.predict([body])[0]
         response.headers["x-request-id"] = request_id
         latency.labels("/predict", "200").observe(time.perf_counter() - started)
-        return Prediction(**answer, version="1", request_id=request_id)  # type: ignore[typeddict-item]
+        return Prediction(**answer, version="1", request_id=request_id)  # type: ignore[typeddict-item, no-any-return]
 
     return app

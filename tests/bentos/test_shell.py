@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bentos.kit.config import Config
+from bentos.kit.config import Config, bound
 from bentos.kit.desk import Desk
 from bentos.kit.errors import REQUEST_ID
 from bentos.kit.keys import check_binding, read_keys
@@ -149,6 +149,19 @@ def test_beyond_loopback_needs_keys(tmp_path: Path) -> None:
     for wrong in ("[{", '[{"name": "a", "key": "plain"}]', str(tmp_path / "none.json")):
         with pytest.raises(BadInput):
             read_keys(wrong)
+
+
+@pytest.mark.parametrize(
+    ("told", "host"),
+    [
+        ("http://localhost:3000", "0.0.0.0"),
+        ("http://127.0.0.1:3000", "127.0.0.1"),
+        ("http://10.1.2.3:3000", "10.1.2.3"),
+    ],
+)
+def test_a_worker_knows_where_it_listens(monkeypatch: pytest.MonkeyPatch, told: str, host: str) -> None:
+    monkeypatch.setenv("BENTOML_RUNNER_MAP", json.dumps({"tabular": told}))
+    assert bound() == (host, 3000)
 
 
 def test_the_page_loads_nothing_from_elsewhere(serve: Serve, folder: Path) -> None:

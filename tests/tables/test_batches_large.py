@@ -1,0 +1,88 @@
+"""Batch scoring of a large file in a process of its own: memory does not grow with it, and it may be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tasks.artifacts import Store
+from tests.tables.batch_rows import as_csv
+from tests.tables.conftest import houses, train
+
+ROWS = 300_000
+NOTE = "a column that nobody asked for, kept as it stands " * 8
+CHILD = """
+import json, resource, sys
+from pathlib import Path
+from tasks.tables import batches
+from tasks.tables.predictor import Predictor
+from tests.tables.batch_rows import opened
+folder, source, to = map(Path, sys.argv[1:])
+predictor = Predictor.load(folder)
+done = batches.score(predictor, 1, opened(source, predictor), to)
+print(json.dumps({"rows": done.rows, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}))
+"""
+UNIT = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+
+
+def child(*paths: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CHILD, *map(str, paths)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())}
+    )
+
+
+def peak(release: Path, source: Path, to: Path, rows: int) -> float:
+    """Megabytes that scoring took at most."""
+    told, _ = (process := child(release, source, to)).communicate()
+    assert process.returncode == 0
+    found = json.loads(told)
+    assert found["rows"] == rows
+    return float(found["peak"] * UNIT / 1e6)
+
+
+@pytest.fixture
+def release(store: Store) -> Path:
+    return store.path(train(houses(2000, "binary"), "binary").release)
+
+
+def noted(rows: int) -> pa.Table:
+    table = houses(rows, "binary", seed=9)
+    return table.append_column("note", pa.array([f"{NOTE}{number}" for number in range(rows)]))
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(release: Path, tmp_path: Path) -> None:
+    large = noted(ROWS)
+    size = as_csv(large, tmp_path / "large.csv").stat().st_size / 1e6
+    as_csv(large.slice(0, ROWS // 10), tmp_path / "small.csv")
+    pq.write_table(large, tmp_path / "large.parquet", row_group_size=20_000)
+    small = peak(release, tmp_path / "small.csv", tmp_path / "out.csv", ROWS // 10)
+    for source, to in (("large.csv", "out.csv"), ("large.csv", "out.parquet"), ("large.parquet", "out.parquet")):
+        assert peak(release, tmp_path / source, tmp_path / to, ROWS) - small < size / 3
+        if to == "out.parquet":
+            assert pq.read_metadata(tmp_path / to).num_rows == ROWS
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_nothing_visible_and_the_next_one_all(release: Path, tmp_path: Path) -> None:
+    as_csv(noted(ROWS // 3), tmp_path / "in.csv")
+    whole = child(release, tmp_path / "in.csv", tmp_path / "whole.csv")
+    whole.communicate()
+    process, aside = child(release, tmp_path / "in.csv", tmp_path / "out.csv"), tmp_path / ".out.csv.part"
+    while not (aside.exists() and aside.stat().st_size > 1 << 20):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"in.csv", "whole.csv"}
+    child(release, tmp_path / "in.csv", tmp_path / "out.csv").communicate()
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not aside.exists()
