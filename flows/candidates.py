@@ -51,22 +51,29 @@ class Offered:
 
     @property
     def code_digest(self) -> str:
-        """Of all that turns rows into a model: the room's code, the recipe's making, the user's own features."""
+        """Of all that turns rows into a model: the room's code, the recipe's making, what requests look like."""
         making = {name: value for name, value in self.prepared.recipe.model_dump(mode="json").items() if name in MAKING}
-        return sha256(canonical([closure("tasks.tables.steps"), making, self.code.digest if self.code else None]))
+        return sha256(canonical([closure("tasks.tables.steps"), making, self.requests]))
+
+    @property
+    def requests(self) -> str:
+        """Digest of what a service does to a request before the model sees it: contract, dropped columns, features."""
+        columns = self.prepared.contract.model_dump(mode="json", include={"columns"})
+        return sha256(canonical([columns, self.prepared.recipe.drop, self.code.digest if self.code else None]))
 
     @property
     def key(self) -> str:
-        """Names the version: the same model of the same rows is the same version; its seed is in the model."""
-        digests = [self.choice.model.digest, self.snapshot.digest, self.ground.split.digest]
+        """Names the version: the same model of the same rows for the same requests; its seed is in the model."""
+        digests = [self.choice.model.digest, self.snapshot.digest, self.ground.split.digest, self.requests]
         return sha256(canonical([self.release, *digests]))
 
 
 def register(offered: Offered, settings: Settings) -> int:
-    """The version of this candidate in MLflow and in the store's records: found, or made."""
+    """The version of this candidate in MLflow and in the store's records: found (its folder whole again), or made."""
     store = current()
     known = records.with_key(store, offered.release, offered.key)
     if known is not None:
+        present(offered.release, known, settings)
         return known.version
     folder = tables.assemble_release(made(offered), offered.evaluation)
     candidate = described(offered, store.path(folder), store.path(offered.plots))
@@ -76,6 +83,7 @@ def register(offered: Offered, settings: Settings) -> int:
         **registered.model_dump(),
         key=offered.key,
         folder=folder,
+        plots=offered.plots,
         metrics=offered.evaluation.metrics,
         snapshot=offered.ground.snapshot,
         seed=seed_of(offered),

@@ -20,6 +20,7 @@ from tasks.registry.recipes import load_recipe, release_names
 from tasks.settings import ROOT, Settings
 
 SILENCE = 120  # seconds without a heartbeat (one every 30 s) after which a run counts as crashed
+SLUG = "recipe"  # marks the schedule that the recipe gives, beside those that somebody added in the UI
 ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
@@ -28,6 +29,7 @@ def deploy(settings: Settings) -> list[str]:
     with get_client(sync_client=True) as client:
         make_pool(client)
         described = description(settings, paused(client))
+        settle_schedules(client, described)
     crash_zombies()
     path = settings.root / "prefect.yaml"
     path.write_text(yaml.safe_dump(described, sort_keys=False))
@@ -46,22 +48,37 @@ def make_pool(client: SyncPrefectClient) -> None:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
 
 
-def description(settings: Settings, stopped: set[tuple[str, str]]) -> dict[str, Any]:
-    """prefect.yaml, with the user's own recipes added and hand-paused schedules left paused."""
+def description(settings: Settings, stopped: set[tuple[str, str | None]]) -> dict[str, Any]:
+    """prefect.yaml with the user's own recipes added, every schedule as its recipe has it, and what somebody paused
+    left paused."""
     told: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-    named = {deployment["name"] for deployment in told["deployments"]}
+    trained = {release_of(deployment): deployment for deployment in told["deployments"] if release_of(deployment)}
     for release in release_names(settings.folders):
-        if release not in named:
-            told["deployments"].append(entry(load_recipe(release, settings.folders)))
+        recipe = load_recipe(release, settings.folders)
+        if release in trained:
+            trained[release]["schedules"] = schedules(recipe)
+        else:
+            told["deployments"].append(entry(recipe))
     for deployment in told["deployments"]:
+        deployment["paused"] = (deployment["name"], None) in stopped
         for schedule in deployment.get("schedules", []):
             schedule["active"] = schedule["active"] and (deployment["name"], schedule["slug"]) not in stopped
     return told
 
 
+def release_of(deployment: dict[str, Any]) -> str | None:
+    """The release that a described deployment trains."""
+    release: str | None = deployment.get("parameters", {}).get("order", {}).get("release")
+    return release
+
+
+def schedules(recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    cron = recipe.get("schedule")
+    return [{"cron": cron, "timezone": "UTC", "slug": SLUG, "active": True}] if cron else []
+
+
 def entry(recipe: dict[str, Any]) -> dict[str, Any]:
     """The deployment of a recipe that prefect.yaml does not name."""
-    schedule = recipe.get("schedule")
     return {
         "name": recipe["name"],
         "entrypoint": f"{FLOWS[recipe['kind']]}.train",
@@ -69,18 +86,27 @@ def entry(recipe: dict[str, Any]) -> dict[str, Any]:
         "tags": ["train", recipe["kind"]],
         "work_pool": {"name": POOL, "work_queue_name": "default"},
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
-        "schedules": [{"cron": schedule, "timezone": "UTC", "slug": "recipe", "active": True}] if schedule else [],
+        "schedules": schedules(recipe),
     }
 
 
-def paused(client: SyncPrefectClient) -> set[tuple[str, str]]:
-    """Deployment and slug of every schedule that somebody paused."""
-    return {
-        (deployment.name, schedule.slug)
-        for deployment in client.read_deployments()
-        for schedule in deployment.schedules
-        if schedule.slug and not schedule.active
-    }
+def paused(client: SyncPrefectClient) -> set[tuple[str, str | None]]:
+    """Deployment and slug of every schedule that somebody paused; None for the slug: the deployment as a whole."""
+    deployments = client.read_deployments()
+    stopped = {(one.name, each.slug) for one in deployments for each in one.schedules if each.slug and not each.active}
+    return stopped | {(one.name, None) for one in deployments if one.paused}
+
+
+def settle_schedules(client: SyncPrefectClient, described: dict[str, Any]) -> None:
+    """What `prefect deploy` would do wrong: it keeps a schedule that left the recipe, and where one has no slug (added
+    in the UI, say) it drops them all and makes its own anew."""
+    scheduled = {deployment["name"] for deployment in described["deployments"] if deployment.get("schedules")}
+    for deployment in client.read_deployments():
+        for schedule in deployment.schedules:
+            if schedule.slug is None:
+                client.update_deployment_schedule(deployment.id, schedule.id, slug=f"by-hand-{schedule.id}")
+            elif schedule.slug == SLUG and deployment.name not in scheduled:
+                client.delete_deployment_schedule(deployment.id, schedule.id)
 
 
 def crash_zombies() -> None:
@@ -99,7 +125,11 @@ def crash_zombies() -> None:
         actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message="heartbeats stopped")],
     )
     try:
-        automation.id = Automation.read(name=automation.name).id  # type: ignore[attr-defined]  # sync here
-        automation.update()
+        known: Automation = Automation.read(name=automation.name)  # type: ignore[assignment]  # sync here
     except ValueError:
         automation.create()
+        return
+    same = {"trigger", "actions"}
+    if known.model_dump(include=same) != automation.model_dump(include=same):  # an update restarts its clocks
+        automation.id, automation.enabled = known.id, known.enabled
+        automation.update()

@@ -8,7 +8,7 @@ import yaml
 
 from flows import console, servers
 from flows.orders import recipe_of
-from tasks.artifacts import Store, opened
+from tasks.artifacts import opened, store_at
 from tasks.errors import BadInput, Refused
 from tasks.registry import compare as comparing
 from tasks.registry import history as reigns
@@ -24,7 +24,7 @@ from tasks.watching.replicas import replicas
 
 def history(name: str, as_json: bool, settings: Settings) -> None:
     recipe_of(name, settings)
-    told = records.overview(Store(settings.store), name)
+    told = records.overview(store_at(settings.store), name)
     if as_json:
         console.emit(told)
         return
@@ -47,7 +47,7 @@ def state_of(version: dict[str, object], told: dict[str, object]) -> str:
 
 
 def compare(name: str, first: int, second: int, as_json: bool, settings: Settings) -> None:
-    found = comparing.compare(Store(settings.store), name, first, second)
+    found = comparing.compare(store_at(settings.store), name, first, second)
     if as_json:
         console.emit(found.model_dump(mode="json"))
     else:
@@ -57,7 +57,7 @@ def compare(name: str, first: int, second: int, as_json: bool, settings: Setting
 def report(name: str, version: int | None, settings: Settings) -> None:
     from tasks.registry.report import page
 
-    store = Store(settings.store)
+    store = store_at(settings.store)
     number = version or reigns.champion(ledger.entries(store, name))
     if number is None:
         raise Refused(f"{name} has no champion yet; name a version, or train it first.")
@@ -69,7 +69,7 @@ def report(name: str, version: int | None, settings: Settings) -> None:
 def verify(name: str | None, as_json: bool, settings: Settings) -> int:
     """Check one release or all; 1 where something does not agree. MLflow is asked where it is up."""
     names = [recipe_of(name, settings).name] if name else release_names(settings.folders)
-    store, up = Store(settings.store), servers.healthy(f"{settings.mlflow_url}/health")
+    store, up = store_at(settings.store), servers.healthy(f"{settings.mlflow_url}/health")
     found = {}
     with Registry(settings.mlflow_url) as registry:
         for release in names:
@@ -86,7 +86,7 @@ def verify(name: str | None, as_json: bool, settings: Settings) -> int:
 
 
 def status(as_json: bool, settings: Settings) -> None:
-    store = Store(settings.store)
+    store = store_at(settings.store)
     running = [server.model_dump() for server in servers.status(settings)]
     releases = {
         name: {

@@ -8,7 +8,8 @@ from prefect.runtime import flow_run
 from flows.orders import FLOWS, Prepared
 from tasks.artifacts import Store
 from tasks.caching import steps_of
-from tasks.planning import Receipt, closure
+from tasks.planning import Receipt, Step, closure
+from tasks.registry import records
 from tasks.registry.road import Outcome
 
 logger = logging.getLogger("penstock.flows")
@@ -27,7 +28,17 @@ def leave_receipt(store: Store, prepared: Prepared, outcome: Outcome) -> None:
     receipt = Receipt(
         conditions=prepared.conditions,
         code=closure(FLOWS[prepared.recipe.kind]),
-        steps=steps_of(UUID(flow_run.id)),
+        steps=[*steps_of(UUID(flow_run.id)), *kept(store, prepared.order.release, outcome.version)],
         outcome={"version": outcome.version, "state": outcome.state, "verdict": verdict},
     )
     store.write(prepared.receipt, receipt.model_dump_json(indent=1).encode())
+
+
+def kept(store: Store, release: str, version: int | None) -> list[Step]:
+    """The version's own folder, which no step makes again where the version was found: gone, it must be fetched."""
+    if version is None:
+        return []
+    record = records.version(store, release, version)
+    return [
+        Step(task="register", module=__name__, key=record.key, code={}, inputs={}, artifacts=[record.folder]),
+    ]

@@ -14,7 +14,7 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
 from flows import console
-from tasks.artifacts import Store
+from tasks.artifacts import store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
 from tasks.registry.aliases import Registry
@@ -39,13 +39,14 @@ def road(release: str, settings: Settings) -> Iterator[Road]:
     with Registry(settings.mlflow_url) as registry:
         smoke = partial(answers, registry, release, settings.root / "downloads" / release)
         lock = settings.root / "locks" / f"road-{release}"
-        yield Road(Store(settings.store), release, registry, lock, traveller(), smoke)
+        yield Road(store_at(settings.store), release, registry, lock, traveller(), smoke)
 
 
 def traveller() -> str:
-    """Who moves: the flow run, else the user and the machine."""
+    """Who moves: the deployment's run, else the user and the machine."""
     person = os.environ.get("USER") or f"uid {os.getuid()}"
-    return f"flow run {flow_run.name}" if flow_run.id else f"{person}@{socket.gethostname()}"
+    run = f"flow run {flow_run.flow_name}/{flow_run.name} {str(flow_run.id)[:8]}"
+    return run if deployment.id else f"{person}@{socket.gethostname()}"
 
 
 def answers(registry: Registry, release: str, downloads: Path, version: int) -> None:
@@ -56,24 +57,24 @@ def answers(registry: Registry, release: str, downloads: Path, version: int) -> 
         raise Refused(f"Version {version} of {release} fails its own golden requests: {'; '.join(wrong)}.")
 
 
-@flow(name="promote")
+@flow(name="promote", flow_run_name="{release}")
 def promote(release: str, version: int, override: bool = False, note: str = "") -> Outcome:
     """Promote a pending version; with `override` any version, recorded as such."""
     with road(release, load()) as way:
         return published(way.approve(version, override, note))
 
 
-@flow(name="roll-back")
+@flow(name="roll-back", flow_run_name="{release}")
 def roll_back(release: str, note: str = "") -> Outcome:
     """Back to the last known good version."""
     with road(release, load()) as way:
         return published(way.roll_back(note))
 
 
-@flow(name="compare")
+@flow(name="compare", flow_run_name="{release}")
 def compare(release: str, first: int, second: int) -> comparing.Comparison:
     """Two versions side by side, as an artifact of the run."""
-    found = comparing.compare(Store(load().store), release, first, second)
+    found = comparing.compare(store_at(load().store), release, first, second)
     lines = [f"| | version {first} | version {second} |", "|---|---|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in found.rows()]
     create_markdown_artifact("\n".join(lines), key=f"compare-{release}", description=f"{release}: {first} and {second}")

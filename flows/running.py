@@ -11,7 +11,7 @@ import httpx
 
 from flows import console, servers
 from flows.orders import FLOWS, Order, prepare, recipe_of
-from tasks.artifacts import Store, opened
+from tasks.artifacts import opened, store_at
 from tasks.registry import records
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings
@@ -109,7 +109,7 @@ def score(name: str, source: str, to: Path, query: str | None, settings: Setting
 
     recipe_of(name, settings)
     batch_sources.check(source, query, to)
-    batches.champion(Store(settings.store), name)
+    batches.champion(store_at(settings.store), name)
     connect(settings)
     servers.wait(settings)
     from flows.score import score as flow

@@ -110,17 +110,19 @@ def start_worker(settings: Settings) -> None:
     """One process worker, in the background; needs the Prefect server."""
     with locked(settings.root / "locks" / "servers"):
         if not alive(settings, "worker"):
-            launch(settings, "worker", ["prefect", "worker", "start", "--pool", POOL, "--type", "process"], {})
+            command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process"]
+            launch(settings, "worker", command, {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"})
 
 
 def launch(settings: Settings, name: str, command: list[str], extra: dict[str, str], port: int | None = None) -> None:
     """Start a server in a session of its own with its output in a file: no caller's end takes it down."""
     (settings.root / "mlflow").mkdir(parents=True, exist_ok=True)
+    places = {"PENSTOCK_DATA_ROOT": str(settings.root), "PENSTOCK_PROJECT": str(settings.project.resolve())}
     with log_file(settings, name).open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=ROOT,
-            env=environment(settings) | extra | {"PENSTOCK_DATA_ROOT": str(settings.root)},
+            env=environment(settings) | extra | places,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

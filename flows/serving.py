@@ -6,7 +6,7 @@ import sys
 
 from flows import servers
 from flows.orders import recipe_of
-from tasks.artifacts import Store
+from tasks.artifacts import store_at
 from tasks.errors import Refused
 from tasks.registry import ledger
 from tasks.registry.history import champion
@@ -18,7 +18,7 @@ SERVICES = {"tabular": "bentos.tabular.service:Tabular"}
 def serve(name: str, port: int | None, settings: Settings) -> None:
     """Become the service: this process is replaced, so that signals reach it."""
     kind = recipe_of(name, settings).kind
-    if champion(ledger.entries(Store(settings.store), name)) is None:
+    if champion(ledger.entries(store_at(settings.store), name)) is None:
         raise Refused(f"{name} has no champion to serve yet; `penstock train {name}` makes one.")
     port = port or settings.port
     refuse_held(port)

@@ -159,7 +159,7 @@ class Store:
 
     def _move(self, temporary: Path, artifact: Artifact) -> Artifact:
         target = self.place(artifact.uri)
-        if self.whole(artifact):
+        if Store.whole(self, artifact):
             return artifact
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_dir():
@@ -173,13 +173,74 @@ class Store:
         memo = f"memo/{sha256(artifact.uri.encode())}"
         if artifact.uri not in self.seen:
             with suppress(NotFound):
-                self.seen[artifact.uri] = self.read(memo).decode()
+                self.seen[artifact.uri] = Store.read(self, memo).decode()
         known, _, digest = self.seen.get(artifact.uri, "").partition(" ")
         if known != stamp:
             digest = folder_digest(path) if path.is_dir() else file_sha256(path)
             self.seen[artifact.uri] = f"{stamp} {digest}"
-            self.write(memo, self.seen[artifact.uri].encode())
+            Store.write(self, memo, self.seen[artifact.uri].encode())
         return digest
+
+
+class RemoteStore(Store):
+    """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed through here.
+
+    An object store shows an upload only when it is whole. A folder is several objects: a torn one is not whole."""
+
+    def __init__(self, url: str) -> None:
+        import fsspec
+
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        super().__init__(cache / "penstock" / sha256(url.encode())[:16])
+        self.files, self.base = fsspec.core.url_to_fs(url)
+
+    def whole(self, artifact: Artifact) -> bool:
+        if not self.files.exists(self._there(artifact.uri)):
+            return False
+        if not super().whole(artifact):
+            self._fetch(artifact)
+        return super().whole(artifact)
+
+    def create(self, name: str, data: bytes) -> bool:
+        """Exclusive by the store's own conditional put."""
+        try:
+            self.files.pipe_file(self._there(name), data, mode="create")
+        except FileExistsError:
+            return False
+        return True
+
+    def write(self, name: str, data: bytes) -> None:
+        self.files.pipe_file(self._there(name), data)
+
+    def read(self, name: str) -> bytes:
+        try:
+            return bytes(self.files.cat_file(self._there(name)))
+        except FileNotFoundError:
+            raise NotFound(f"There is no {name} in {self.base}.") from None
+
+    def list(self, prefix: str) -> list[str]:
+        start = len(self.base.rstrip("/")) + 1
+        return sorted(path[start:] for path in self.files.find(self._there(prefix)))
+
+    def _there(self, name: str) -> str:
+        checked_join(self.root, name)
+        return f"{self.base.rstrip('/')}/{name}"
+
+    def _fetch(self, artifact: Artifact) -> None:
+        with self._aside() as temporary:
+            self.files.get(self._there(artifact.uri), str(temporary), recursive=True)
+            super()._move(temporary, artifact)
+
+    def _move(self, temporary: Path, artifact: Artifact) -> Artifact:
+        super()._move(temporary, artifact)
+        if not self.files.exists(self._there(artifact.uri)):
+            self.files.put(str(self.place(artifact.uri)), self._there(artifact.uri), recursive=True)
+        return artifact
+
+
+def store_at(root: str | Path) -> Store:
+    """The store in a folder, or behind an fsspec URL."""
+    return RemoteStore(str(root)) if "://" in str(root) else Store(root)
 
 
 def _stamp(path: Path) -> str:
@@ -202,7 +263,7 @@ _current: ContextVar[Store] = ContextVar("store")
 @contextmanager
 def opened(root: str | Path) -> Iterator[Store]:
     """Make the store at `root` the one that steps read and write."""
-    store = Store(root)
+    store = store_at(root)
     token = _current.set(store)
     try:
         yield store

@@ -117,14 +117,11 @@ def load() -> Settings:
         elif isinstance(source, PyprojectTomlConfigSettingsSource):
             refuse_unknown(where, [f"{PREFIX}{name}".upper() for name in source.toml_data])
     try:
-        settings = Settings()
+        return Settings()
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{first['loc'][0]}".upper()
         raise BadInput(f"The setting {name} cannot be {first['input']!r}: {first['msg']}.") from None
-    if "://" in settings.store:
-        raise BadInput(f"PENSTOCK_ARTIFACTS is {settings.store}, but the store must be a folder; object stores follow.")
-    return settings
 
 
 def refuse_unknown(where: str, names: list[str]) -> None:

@@ -1,11 +1,13 @@
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.artifacts import Artifact, Store, checked_join, current, opened
+from tasks.artifacts import Artifact, Store, checked_join, current, opened, store_at
 from tasks.errors import BadInput, NotFound
 
 
@@ -107,3 +109,43 @@ def test_steps_need_an_open_store(tmp_path: Path) -> None:
         current()
     with opened(tmp_path) as store:
         assert current() is store
+
+
+@pytest.fixture
+def remote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of an object store, and an empty cache."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    yield "memory://bucket/penstock"
+    fsspec.filesystem("memory").store.clear()
+
+
+def test_another_machine_reads_what_was_put_into_a_remote_store(
+    remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "in" / "deep" / "a.txt").write_text("a")
+    here = store_at(remote)
+    row, folder = here.put_bytes("raw", b"rows", ".csv"), here.put_folder("models", tmp_path / "in")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    there = store_at(remote)
+    assert there.read_bytes(row) == b"rows"
+    assert (there.path(folder) / "deep" / "a.txt").read_text() == "a"
+
+
+def test_what_the_remote_store_lost_is_not_whole_though_the_cache_has_it(remote: str) -> None:
+    store = store_at(remote)
+    artifact = store.put_bytes("raw", b"rows")
+    fsspec.filesystem("memory").store.clear()
+    assert not store.whole(artifact)
+    store.put_bytes("raw", b"rows")
+    assert store.read_bytes(artifact) == b"rows"
+
+
+def test_named_objects_of_a_remote_store(remote: str) -> None:
+    store = store_at(remote)
+    assert store.create("ledger/a/000001.json", b"first") and not store.create("ledger/a/000001.json", b"second")
+    store.write("receipts/a.json", b"1")
+    assert store.read("ledger/a/000001.json") == b"first"
+    assert store.list("ledger/a") == ["ledger/a/000001.json"] and store.list("none") == []
+    with pytest.raises(NotFound):
+        store.read("receipts/b.json")

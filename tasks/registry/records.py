@@ -24,6 +24,7 @@ class VersionRecord(BaseModel):
     created: str
     release_digest: str
     folder: Artifact
+    plots: Artifact | None = None
     metrics: dict[str, Interval] = Field(default_factory=dict)
     snapshot: str = ""
     seed: int = 0
@@ -97,7 +98,7 @@ def overview(store: Store, release: str) -> dict[str, Any]:
         "challenger": history.holder(entries, "challenger"),
         "pending": [entry.to_version for entry in history.pending(entries)],
         "versions": [
-            json.loads(record.model_dump_json(exclude={"folder"})) | {"withdrawn": record.version in withdrawn}
+            json.loads(record.model_dump_json(exclude={"folder", "plots"})) | {"withdrawn": record.version in withdrawn}
             for record in versions(store, release)
         ],
         "entries": [entry.model_dump(mode="json") for entry in entries],

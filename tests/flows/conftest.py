@@ -113,7 +113,7 @@ class House:
         outcome: Outcome = tabular.train(Order(release=self.name, **order))
         now = self._records()
         told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
-        self.ran = [task for key, task in told.items() if before.get(key) != now[key]]
+        self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
         return outcome
 
     def _records(self) -> dict[str, int]:
