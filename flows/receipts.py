@@ -39,6 +39,4 @@ def kept(store: Store, release: str, version: int | None) -> list[Step]:
     if version is None:
         return []
     record = records.version(store, release, version)
-    return [
-        Step(task="register", module=__name__, key=record.key, code={}, inputs={}, artifacts=[record.folder]),
-    ]
+    return [Step(task="register", module=__name__, key=record.key, code={}, inputs={}, artifacts=[record.folder])]

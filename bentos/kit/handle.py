@@ -1,6 +1,5 @@
 """One loaded version of a release: its facts, its model, and the requests that still use it."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.artifacts import checked_join, file_sha256, sha256
 from tasks.errors import BadInput, PenstockError, Refused
+from tasks.registry.golden import disagreements
 
 RELEASE_FILE = "release.json"
 
@@ -114,21 +114,8 @@ def load(folder: Path, version: str, loader: Loader[M], tags: dict[str, str] | N
 
 
 def self_test(model: Served, release: ReleaseFile, version: str) -> None:
-    for number, golden in enumerate(release.golden, start=1):
-        got = model.answer(golden.request)
-        if not agree(golden.answer, got):
-            raise Refused(
-                f"{release.release} v{version} failed its self-test: golden request {number} gives {got!r} "
-                f"instead of {golden.answer!r}; train it again in this environment."
-            )
-
-
-def agree(expected: Any, got: Any) -> bool:
-    """Equal, numbers up to rounding."""
-    if isinstance(expected, dict) and isinstance(got, dict):
-        return expected.keys() == got.keys() and all(agree(value, got[name]) for name, value in expected.items())
-    if isinstance(expected, list) and isinstance(got, list):
-        return len(expected) == len(got) and all(map(agree, expected, got))
-    if isinstance(expected, float) and isinstance(got, int | float):
-        return math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9)
-    return bool(expected == got)
+    wrong = disagreements([golden.model_dump() for golden in release.golden], model.answer)
+    if wrong:
+        raise Refused(
+            f"{release.release} v{version} failed its self-test: {wrong[0]}; train it again in this environment."
+        )

@@ -1,14 +1,13 @@
 """Recipes: what a release is made of and held to, one YAML file each; an unknown field names the nearest known one."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tasks.errors import BadInput, NotFound
+from tasks.errors import BadInput
+from tasks.sources.yamls import build, find, names, read_mapping
 
 Model = TypeVar("Model", bound=BaseModel)
 NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
@@ -54,40 +53,18 @@ class Recipe(BaseModel):
 
 def parsed(model: type[Model], values: Mapping[str, Any], where: str) -> Model:
     """`values` as the model; BadInput names the field, and for an unknown one the nearest there is."""
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        causes = "; ".join(_cause(model, dict(item)) for item in error.errors(include_url=False))
-        raise BadInput(f"{where}: {causes}.") from None
-
-
-def _cause(model: type[BaseModel], error: dict[str, Any]) -> str:
-    field = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
-        near = difflib.get_close_matches(field, model.model_fields, n=1)
-        known = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(model.model_fields))}"
-        return f"unknown field {field!r}, {known}"
-    return f"{field}: {error['msg']}" + ("" if error["type"] == "missing" else f" (got {error['input']!r})")
+    return build(model, dict(values), where)
 
 
 def release_names(folders: Iterable[Path]) -> list[str]:
     """The names of the recipes (`<folder>/releases/<name>.yaml`), sorted."""
-    return sorted({path.stem for folder in folders for path in (folder / "releases").glob("*.yaml")})
+    return names("releases", folders)
 
 
 def load_recipe(name: str, folders: Iterable[Path]) -> dict[str, Any]:
     """The recipe as written, with its name; the first folder that has it wins."""
-    folders = list(folders)
-    path = next((folder / "releases" / f"{name}.yaml" for folder in folders if name in release_names([folder])), None)
-    if path is None:
-        names = release_names(folders)
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}."
-        raise NotFound(f"There is no release {name!r} in {', '.join(map(str, folders))}; {hint}")
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
-    if not isinstance(values, dict) or values.get("name", name) != name:
+    path = find("releases", name, folders)
+    values = read_mapping(path)
+    if values.get("name", name) != name:
         raise BadInput(f"{path} must be a mapping of fields, and its name, where given, must be {name!r}.")
     return {**values, "name": name}

@@ -16,7 +16,7 @@ M = TypeVar("M", bound=BaseModel)
 def read_mapping(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -27,16 +27,21 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 
 def build(model: type[M], value: object, where: object) -> M:
-    """`value` as a `model`; the first mistake is told with its field."""
+    """`value` as a `model`; every mistake is told with its field, an unknown field with the nearest known one."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(step) for step in first["loc"]) or "the whole"
-        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise BadInput(
-            f"{where}: {field} cannot be {_short(first['input'])}: {first['msg']}{more}. Mend the field."
-        ) from None
+        causes = "; ".join(_cause(model, dict(item)) for item in error.errors(include_url=False))
+        raise BadInput(f"{where}: {causes}.") from None
+
+
+def _cause(model: type[BaseModel], error: dict[str, Any]) -> str:
+    field = ".".join(str(part) for part in error["loc"]) or "the whole"
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        near = difflib.get_close_matches(field, model.model_fields, n=1)
+        known = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(model.model_fields))}"
+        return f"unknown field {field!r}, {known}"
+    return f"{field}: {error['msg']}" + ("" if error["type"] == "missing" else f" (got {_short(error['input'])})")
 
 
 def find(kind: str, name: str, folders: Iterable[Path]) -> Path:

@@ -18,7 +18,7 @@ from tasks.sources.layout import Expected, Layout, check_columns, clean, kind_of
 from tasks.sources.remote import expand
 
 BATCH = 20_000  # rows
-BLOCK = 1 << 22  # bytes of CSV text
+BLOCK = 1 << 20  # bytes of CSV text; pyarrow reads 32 of them ahead
 FORMATS = (".parquet", ".csv")
 SECRET = re.compile(r"://[^:/@]*:[^@/]+@|[?&](password|passwd|pwd|token|secret)=[^&]", re.IGNORECASE)
 
@@ -145,8 +145,9 @@ def _parquet(path: Path, expected: Expected, origin: str) -> Rows:
 
 
 def _readable(path: Path, origin: str) -> pq.ParquetFile:
+    """Read piece by piece: buffered ahead, as it is by default, the whole file would end up in memory."""
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, pre_buffer=False, buffer_size=BLOCK)
     except (pa.ArrowInvalid, OSError) as error:
         raise BadInput(_damaged(origin, error)) from None
 

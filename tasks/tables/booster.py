@@ -31,6 +31,7 @@ LARGE_PROFILE = {
     "bagging_fraction": 0.8,
     "bagging_freq": 1,
 }
+FEW = 8  # inputs below which half of them per tree would hide what only two together say
 MOST_ROUNDS = 3000
 PATIENCE = 100
 OBJECTIVES = {"mae": ("regression_l1", "l1"), "auc": ("binary", "auc")}
@@ -46,7 +47,7 @@ def fit(features: Artifact, split: Artifact, transform: Artifact, subject: Subje
     learned, inputs, target, classes = encoded(features, subject, transform)
     parts = parts_of(split)
     train, valid = parts == "train", parts == "valid"
-    options = profile(int((train | valid).sum()), subject, training, len(classes))
+    options = profile((int((train | valid).sum()), inputs.shape[1]), subject, training, len(classes))
     first = stopped_early((inputs[train], target[train]), (inputs[valid], target[valid]), options, learned.categorical)
     raw = np.asarray(first.predict(inputs[valid], raw_score=True)).reshape(int(valid.sum()), -1)
     score = value(training.metric, target[valid], link(subject.task, raw))
@@ -68,13 +69,15 @@ def fit(features: Artifact, split: Artifact, transform: Artifact, subject: Subje
         return current().put_folder("models", Path(folder), {"family": "booster", "validation": score})
 
 
-def profile(rows: int, subject: Subject, training: Training, classes: int) -> dict[str, Any]:
-    """The parameters of a fit: the metric's objective, the size's profile, the recipe's own last; repeatable."""
+def profile(shape: tuple[int, int], subject: Subject, training: Training, classes: int) -> dict[str, Any]:
+    """The parameters of a fit to [rows, inputs]: the metric's objective, the size's profile, the recipe's own last."""
     objective, metric = OBJECTIVES.get(training.metric, BY_TASK[subject.task])
     fixed = {"objective": objective, "metric": metric, "verbosity": -1, "seed": training.seed}
     same = {"deterministic": True, "force_row_wise": True}
     several = {"num_class": classes} if subject.task == "multiclass" else {}
-    return {**(SMALL_PROFILE if rows <= SMALL else LARGE_PROFILE), **fixed, **same, **several, **training.parameters}
+    size = SMALL_PROFILE if shape[0] <= SMALL else LARGE_PROFILE
+    whole = {"feature_fraction": 1.0} if shape[1] < FEW else {}
+    return {**size, **whole, **fixed, **same, **several, **training.parameters}
 
 
 def stopped_early(

@@ -30,7 +30,7 @@ def search(
     learned, inputs, target, classes = encoded(features, subject, transform)
     parts = parts_of(split)
     train, valid = parts == "train", parts == "valid"
-    options = profile(int((train | valid).sum()), subject, training, len(classes))
+    options = profile((int((train | valid).sum()), inputs.shape[1]), subject, training, len(classes))
 
     def score(trial: optuna.Trial) -> float:
         tried = {**options, **_suggest(trial), **training.parameters}

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from bentos.kit.handle import Handle, ReleaseFile, agree, load
+from bentos.kit.handle import Handle, ReleaseFile, load
 from bentos.tabular.model import load_tabular
 from tasks.errors import BadInput, Refused
+from tasks.registry.golden import agree
 from tests.bentos.conftest import write_release
 
 

@@ -79,7 +79,7 @@ def kill(process: subprocess.Popen[bytes], victim: Victim) -> bool:
 
 def strike(command: Command, dice: random.Random, took: float, victim: Victim) -> Kill:
     """Start the command, and kill it somewhere in the middle of the `took` seconds that it needs undisturbed."""
-    after = dice.uniform(0.05, 0.95) * took
+    after = dice.uniform(0.1, 0.95) * took
     process = command.start()
     with suppress(subprocess.TimeoutExpired):
         process.wait(after)

@@ -90,6 +90,15 @@ class House:
 
     # what the user does
 
+    def furnish(self) -> None:
+        """The project's files."""
+        self.project.mkdir(exist_ok=True)
+        source = {"type": "file", "path": "loans.csv"}
+        self.write("datasets", {"title": "Loans", "licence": "CC0-1.0", "source": source, "time": "quarter"})
+        self.write("contracts", CONTRACT)
+        self.recipe()
+        self.give(spoilt(loans()))
+
     def give(self, table: pd.DataFrame) -> None:
         table.to_csv(self.project / "loans.csv", index=False)
 
@@ -156,7 +165,7 @@ class House:
     @property
     def snapshots(self) -> list[Snapshot]:
         with opened(self.store.root):
-            return snapshots.history(self.name)
+            return snapshots.history("loans")
 
     def faults(self) -> list[str]:
         with Registry(self.mlflow) as registry:
@@ -186,14 +195,9 @@ def house(
 ) -> Iterator[House]:
     """The flow runs in the test's process, under a name of its own: the tests share one MLflow."""
     project = tmp_path / "project"
-    project.mkdir()
     monkeypatch.setenv("PENSTOCK_PROJECT", str(project))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
     house = House(project, f"loans-{next(numbers)}", prefect_server, mlflow_url)
-    source = {"type": "file", "path": "loans.csv"}
-    house.write("datasets", {"title": "Loans", "licence": "CC0-1.0", "source": source, "time": "quarter"})
-    house.write("contracts", CONTRACT)
-    house.recipe()
-    house.give(spoilt(loans()))
+    house.furnish()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: data_root / "records"}):
         yield house

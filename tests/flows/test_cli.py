@@ -144,7 +144,7 @@ def test_new_tabular_writes_three_files_and_says_what_it_assumed(project: Path, 
     path.write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8-sig")
     said = done("new", "tabular", "houses", "--from", str(path), "--target", "Preis")
     assumed = " ".join(line for line in said.splitlines() if "assumed: " in line).lower()
-    for word in ("semicolon", "byte order mark", "nummer", "datum", "regression"):
+    for word in ("semicolon", "bom", "nummer", "datum", "regression"):
         assert word in assumed, said
     files = {kind: project / kind / "houses.yaml" for kind in ("datasets", "contracts", "releases")}
     assert all(str(file) in said for file in files.values())

@@ -187,7 +187,7 @@ def test_a_server_is_ended_with_its_children(
         assert process.is_running()
         time.sleep(0.05)
     assert [one.name for one in servers.down(settings)] == ["worker"]
-    assert not any(one.is_running() for one in (process, *children) if one.status() != psutil.STATUS_ZOMBIE)
+    assert not any(psutil.pid_exists(child.pid) for child in children) and server.process() is None
     assert not servers.record(settings, "worker").exists()
 
 

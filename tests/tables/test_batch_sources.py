@@ -100,5 +100,5 @@ def test_what_cannot_work_is_said_first(
 
 def test_a_cell_without_an_end_is_told(predictor: Predictor, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text(HEADER + GOOD + '70,3,"' + "York " * (3 << 20) + '",true,2001-02-03\n')
-    with pytest.raises(BadInput, match=r"rows\.csv has a row of more than 4 MiB"):
+    with pytest.raises(BadInput, match=r"rows\.csv has a row of more than 1 MiB"):
         scored(tmp_path / "rows.csv", predictor, tmp_path / "out.csv")

@@ -55,6 +55,15 @@ def test_shuffled_labels_are_refused(store: Store) -> None:
     assert gain < 0.05
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_only_two_of_few_inputs_say_together_is_learned_whatever_the_seed(store: Store, seed: int) -> None:
+    table, random = houses(900, "binary"), np.random.default_rng(2)
+    kept = table.select(["id", "month", "size", "rooms", "new"])
+    together = (kept["rooms"].to_numpy() > 3) ^ kept["new"].to_numpy(zero_copy_only=False)
+    made = train(kept.append_column("target", [together ^ (random.random(900) < 0.1)]), "binary", seed)
+    assert made.choice.family == "booster" and made.choice.scores["booster"] > 0.8
+
+
 def test_a_search_never_ends_below_the_profile_and_is_repeatable(store: Store) -> None:
     made = train(houses(300), "regression")
     split = splits.split(made.table, made.subject, SplitSpec(), ("id",)).artifact
