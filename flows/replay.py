@@ -7,7 +7,7 @@ import typer
 from flows.orders import Order, planned, prepare
 from tasks.artifacts import opened
 from tasks.registry import ledger
-from tasks.registry.history import champion
+from tasks.registry.history import champion, unsettled
 from tasks.settings import Settings
 
 
@@ -17,7 +17,10 @@ def stands(order: Order, settings: Settings) -> bool:
         receipt, lines = planned(prepare(order, settings))
         if receipt is None or order.refresh or any(line.state != "cached" for line in lines):
             return False
-        now = champion(ledger.entries(store, order.release))
+        entries = ledger.entries(store, order.release)
+        if unsettled(store, entries):
+            return False
+        now = champion(entries)
     tell(order.release, receipt.outcome, now)
     return True
 

@@ -28,7 +28,7 @@ def train(order: Order) -> Outcome:
         offered = build(prepared, settings)
         version = register(offered, settings)
         with road(order.release, settings) as way:
-            outcome = way.found(version, offered.ground.snapshot)
+            outcome = way.found(version, offered.ground.snapshot, prepared.recipe)
             outcome = outcome or way.offer(evidence_for(offered, version, settings), prepared.recipe)
             outcome = asked(way, outcome, prepared.recipe.approval_days)
         leave_receipt(store, prepared, outcome)

@@ -13,12 +13,6 @@ BASELINE = "baseline"
 Verdict = Literal["better", "not worse", "worse", "inconclusive"]
 
 
-class Estimate(Interval):
-    """An interval and the rows that it stands on."""
-
-    rows: int
-
-
 class Check(BaseModel):
     """One reason: the number, the bound that it is held to, and a sentence. `measured`: a time, outside the digest."""
 
@@ -94,10 +88,10 @@ def floor_check(metric: str, estimate: Interval, bound: float, higher_is_better:
 
 
 def verdict_of(difference: Interval, margin: float) -> Verdict:
-    """Better: all of the interval above 0. Not worse: all of it above -margin. Worse: all of it below 0."""
+    """Better: all of the interval above 0. Not worse: none of it below -margin. Worse: all of it below 0."""
     if difference.low > 0:
         return "better"
-    if difference.low > -margin:
+    if difference.low >= -margin:
         return "not worse"
     return "worse" if difference.high < 0 else "inconclusive"
 
@@ -140,7 +134,9 @@ def _comparison(evidence: Evidence, recipe: Recipe, verdict: Verdict, needed: in
     enough = f"; about {needed} rows would settle it" if needed else ""
     than = "against" if verdict == "inconclusive" else "than"
     text = f"{verdict.capitalize()} {than} {evidence.opponent}: {_differs(evidence)}{enough}."
-    return Check(name="comparison", number=evidence.difference.low, bound=f"> {-evidence.margin:g}", ok=ok, text=text)
+    return Check(
+        name="comparison", number=evidence.difference.low, bound=f">= {0 - evidence.margin:g}", ok=ok, text=text
+    )
 
 
 def _baseline(evidence: Evidence, recipe: Recipe, verdict: Verdict) -> Check:
@@ -158,7 +154,9 @@ def _differs(evidence: Evidence) -> str:
 
 
 def rolled_back_check(release: str, version: str | int) -> Check:
-    text = f"Version {version} was withdrawn once; only `approve {release} {version} --override` brings it back."
+    text = (
+        f"Version {version} was withdrawn once; only `penstock approve {release} {version} --override` brings it back."
+    )
     return Check(name="rolled back", number=None, bound="never withdrawn", ok=False, text=text)
 
 
@@ -173,9 +171,9 @@ def _no_creep(evidence: Evidence, verdict: Verdict) -> list[Check]:
     checks = [Check(name="change", number=None, bound="data or code changed", ok=changed, text=text)]
     best = evidence.against_best
     if best is not None:
-        ok = best.low > -evidence.margin or (verdict == "inconclusive" and best.high >= 0)
+        ok = best.low >= -evidence.margin or (verdict == "inconclusive" and best.high >= 0)
         text = f"{evidence.metric} differs by {best} from the best of the last champions on the same rows."
-        bound = f"> {-evidence.margin:g}"
+        bound = f">= {0 - evidence.margin:g}"
         checks.append(Check(name="best of the last", number=best.low, bound=bound, ok=ok, text=text))
     return checks
 

@@ -1,8 +1,9 @@
-"""What a ledger says: who is champion, who was, what was withdrawn, what waits for an answer. Pure reads."""
+"""What a ledger says: who is champion, who was, what was withdrawn, what waits for an answer."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tasks.artifacts import Store
 from tasks.registry.ledger import Alias, Entry
 
 WITHDRAWS = ("roll back", "back out")
@@ -12,6 +13,19 @@ ANSWERS = ("promote", "refuse", "adopt", "roll back")
 def last_move(entries: Sequence[Entry], alias: Alias) -> Entry | None:
     """The entry that put the alias where it belongs."""
     return next((entry for entry in reversed(entries) if entry.alias == alias), None)
+
+
+def mark_settled(store: Store, entry: Entry) -> None:
+    """Remember that an entry's alias stands where the entry put it."""
+    store.create(f"settled/{entry.release}/{entry.digest}.json", b"{}")
+
+
+def unsettled(store: Store, entries: Sequence[Entry]) -> bool:
+    """Whether the last move was perhaps interrupted between the ledger and the alias: then somebody has to look."""
+    last = next((entry for entry in reversed(entries) if entry.alias), None)
+    if last is None:
+        return False
+    return f"settled/{last.release}/{last.digest}.json" not in store.list(f"settled/{last.release}")
 
 
 def holder(entries: Sequence[Entry], alias: Alias) -> int | None:

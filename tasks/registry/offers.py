@@ -2,16 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 
-from tasks.artifacts import Store
+from tasks.artifacts import Store, canonical, sha256
 from tasks.registry import history, records
 from tasks.registry.gate import Decision, Evidence, rolled_back_check
 from tasks.registry.ledger import Entry, Move
 from tasks.registry.recipes import Recipe
 
+RULES = ("metric", "margin", "floors", "slices", "slice_floors", "budgets", "behaviour")
+ASKING = ("approval", "inconclusive", "best_of")
 
-def subject(candidate: int, champion: int | None, snapshot: str) -> str:
-    """What a decision is about: there is one per candidate, champion and snapshot."""
-    return f"version {candidate} against {'baseline' if champion is None else f'version {champion}'} on {snapshot}"
+
+def subject(candidate: int, champion: int | None, snapshot: str, recipe: Recipe) -> str:
+    """What a decision is about: there is one per candidate, champion, snapshot and the recipe's rules."""
+    rules = recipe.model_dump(mode="json", include={*RULES, *ASKING})
+    against = "baseline" if champion is None else f"version {champion}"
+    return f"version {candidate} against {against} on {snapshot} by rules {sha256(canonical(rules))[:8]}"
 
 
 def steps_of(evidence: Evidence, decision: Decision, recipe: Recipe) -> list[Move]:
@@ -22,7 +27,7 @@ def steps_of(evidence: Evidence, decision: Decision, recipe: Recipe) -> list[Mov
         from_version=evidence.champion,
         to_version=candidate,
         decision=decision.digest,
-        subject=subject(candidate, evidence.champion, evidence.snapshot),
+        subject=subject(candidate, evidence.champion, evidence.snapshot, recipe),
         note=decision.verdict,
     )
     if not decision.promote and not decision.ask:
@@ -62,5 +67,5 @@ def not_pending(store: Store, release: str, entries: list[Entry], version: int) 
     why = " ".join(reason.text for reason in said.decision.failed) if said else "There is no decision about it."
     return (
         f"Version {version} of {release} is not pending (pending: {waiting}). {why} "
-        f"To promote it all the same: `approve {release} {version} --override`."
+        f"To promote it all the same: `penstock approve {release} {version} --override`."
     )

@@ -66,7 +66,7 @@ class Mlflow:
         answer = self.call("GET", "model-versions/get", {"name": release, "version": str(number)}, ABSENT)
         if not answer:
             raise NotFound(
-                f"There is no version {number} of {release} in MLflow at {self.url}; see `history {release}`."
+                f"There is no version {number} of {release} in MLflow at {self.url}; see `penstock history {release}`."
             )
         return version_info(answer["model_version"])
 
@@ -143,7 +143,9 @@ class Mlflow:
         return answer
 
     def _unreachable(self, error: httpx.TransportError) -> Unavailable:
-        return Unavailable(f"MLflow at {self.url} cannot be reached ({type(error).__name__}); is it up? See `status`.")
+        return Unavailable(
+            f"MLflow at {self.url} cannot be reached ({type(error).__name__}); is it up? See `penstock status`."
+        )
 
 
 def version_info(told: dict[str, Any]) -> VersionInfo:

@@ -45,11 +45,11 @@ class Road:
     who: str
     smoke: Smoke
 
-    def found(self, candidate: int, snapshot: str) -> Outcome | None:
+    def found(self, candidate: int, snapshot: str, recipe: Recipe) -> Outcome | None:
         """The end of what was decided before about this candidate, today's champion and the snapshot; what a killed
         run left half-done is finished. None: there is no decision, so evidence is needed."""
         with self._travel("champion") as (entries, _):
-            return self._found(entries, candidate, snapshot)
+            return self._found(entries, candidate, snapshot, recipe)
 
     def offer(self, evidence: Evidence, recipe: Recipe) -> Outcome:
         """Take a candidate as far as the gate's decision allows; a rerun finds the decision, and writes no second.
@@ -57,7 +57,7 @@ class Road:
         Refused: the champion is no longer the one that the candidate was compared with."""
         candidate = int(evidence.candidate)
         with self._travel("champion") as (entries, _):
-            known = self._found(entries, candidate, evidence.snapshot)
+            known = self._found(entries, candidate, evidence.snapshot, recipe)
             if known is not None:
                 return known
             if history.champion(entries) != evidence.champion:
@@ -107,10 +107,11 @@ class Road:
             if target is None or at is None:
                 raise Refused(
                     f"{self.release} has no earlier champion that was never withdrawn; nothing was changed. "
-                    f"`history {self.release}` lists its versions, and `approve {self.release} VERSION --override` "
-                    "promotes any of them."
+                    f"`penstock history {self.release}` lists its versions, and "
+                    f"`penstock approve {self.release} VERSION --override` promotes any of them."
                 )
-            self._write(Move(action="roll back", alias="champion", from_version=at, to_version=target, note=note))
+            left = at if at == now else None  # a version that a person moved the alias to is not withdrawn by that
+            self._write(Move(action="roll back", alias="champion", from_version=left, to_version=target, note=note))
             return self._outcome(target, "moved", f"is the champion again, in the place of version {at}")
 
     def shadow(self, version: int | None, note: str = "") -> Outcome:
@@ -158,19 +159,21 @@ class Road:
         with locked(self.lock):
             entries = ledger.checked(self.store, self.release)
             settled = moves.settle(self.book, self.release, entries)
+            for entry in settled.finished:
+                history.mark_settled(self.store, entry)
             if needs in settled.outside:
                 raise Refused(
                     f"The alias {needs} of {self.release} is outside the ledger: it was moved by hand to "
-                    f"{_named(settled.outside[needs])}. `adopt {self.release}` keeps it there, "
-                    f"`rollback {self.release}` moves it back to {_named(history.holder(entries, needs))}."
+                    f"{_named(settled.outside[needs])}. `penstock adopt {self.release}` keeps it there, "
+                    f"`penstock rollback {self.release}` moves it back to {_named(history.holder(entries, needs))}."
                 )
             yield entries, settled
 
-    def _found(self, entries: list[Entry], candidate: int, snapshot: str) -> Outcome | None:
+    def _found(self, entries: list[Entry], candidate: int, snapshot: str, recipe: Recipe) -> Outcome | None:
         champion = history.champion(entries)
         if champion == candidate:
             return self._smoked(candidate)
-        known = history.decided(entries, offers.subject(candidate, champion, snapshot))
+        known = history.decided(entries, offers.subject(candidate, champion, snapshot, recipe))
         if known is None or known.decision is None:
             return None
         return self._arrived(candidate, records.decision(self.store, self.release, known.decision).decision)
@@ -183,7 +186,7 @@ class Road:
             decision = offers.withdrawn(decision, self.release, candidate)
             return self._outcome(candidate, "withdrawn", "was withdrawn once, and is not promoted again", decision)
         if any(entry.to_version == candidate for entry in history.pending(entries)):
-            text = f"waits for `approve {self.release} {candidate}`"
+            text = f"waits for `penstock approve {self.release} {candidate}`"
             return self._outcome(candidate, "pending", text, decision)
         declined = history.declined(entries, candidate)
         if declined:
@@ -191,7 +194,9 @@ class Road:
                 candidate, "refused", f"was declined by {declined.who}: {declined.note or 'no note'}", decision
             )
         if decision.ask:
-            text = f"was not approved in time; `approve {self.release} {candidate} --override` still promotes it"
+            text = (
+                f"was not approved in time; `penstock approve {self.release} {candidate} --override` still promotes it"
+            )
             return self._outcome(candidate, "expired", text, decision)
         text = "was refused: " + ", ".join(reason.name for reason in decision.failed)
         return self._outcome(candidate, "refused", text, decision)
@@ -213,6 +218,7 @@ class Road:
     def _do(self, entry: Entry | None) -> None:
         if entry is not None and entry.alias is not None:
             moves.finish(self.book, entry)
+            history.mark_settled(self.store, entry)
 
     def _smoked(self, version: int) -> Outcome:
         """Try the champion once per promotion, as a service would load it; where it fails, the alias goes back."""

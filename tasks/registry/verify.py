@@ -38,10 +38,9 @@ def _decisions(store: Store, release: str, entries: list[Entry]) -> Iterator[str
 def _files(store: Store, release: str, entries: list[Entry]) -> Iterator[str]:
     known = history.with_decision(entries)
     for record in records.versions(store, release):
-        folder = store.place(record.folder.uri)
-        yield from (
-            f"Version {record.version}: {fault} in the store." for fault in faults(folder, record.release_digest)
-        )
+        store.whole(record.folder)  # a remote store brings it here
+        wrong = faults(store.place(record.folder.uri), record.release_digest)
+        yield from (f"Version {record.version}: {fault} in the store." for fault in wrong)
         if record.version not in known:
             yield f"Version {record.version} has no decision: its run was stopped before the gate; train again."
 
@@ -53,7 +52,7 @@ def _registry(store: Store, release: str, entries: list[Entry], registry: Regist
         standing = moves.standing_of(alias, entry, at, versions)
         if standing != "settled":
             should = entry.to_version if entry else None
-            mend = "`adopt` or `rollback` settles it" if standing == "outside" else "the next run finishes it"
+            mend = "`penstock adopt` or `rollback` settles it" if standing == "outside" else "the next run finishes it"
             yield f"The alias {alias} is at version {at}, by the ledger it is {should} ({standing}): {mend}."
     kept = {record.version: record for record in records.versions(store, release)}
     yield from (f"Version {number} is not in MLflow." for number in kept.keys() - {info.version for info in versions})

@@ -14,7 +14,7 @@ from tasks.sources.catalog import Dataset, UrlPart, UrlSource, masked
 from tasks.sources.raw import RawFile
 from tasks.sources.state import Held, held, hold, remote_key
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("penstock.sources")
 TIMEOUT = httpx.Timeout(60, connect=15)
 PROGRESS = 32 << 20  # bytes between two lines of progress
 

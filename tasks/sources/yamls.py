@@ -41,6 +41,8 @@ def _cause(model: type[BaseModel], error: dict[str, Any]) -> str:
         near = difflib.get_close_matches(field, model.model_fields, n=1)
         known = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(model.model_fields))}"
         return f"unknown field {field!r}, {known}"
+    if error["type"] == "value_error":  # of the model as a whole: its input would be everything
+        return str(error["msg"]).removeprefix("Value error, ")
     return f"{field}: {error['msg']}" + ("" if error["type"] == "missing" else f" (got {_short(error['input'])})")
 
 
@@ -53,8 +55,9 @@ def find(kind: str, name: str, folders: Iterable[Path]) -> Path:
             return path
     known = names(kind, folders)
     near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}."
-    raise NotFound(f"There is no {kind}/{name}.yaml in {' or '.join(map(str, folders))}; {hint}")
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}."
+    places = " or ".join(str(folder / kind) for folder in folders)
+    raise NotFound(f"There is no {kind.removesuffix('s')} {name!r} in {places}; {hint}")
 
 
 def names(kind: str, folders: Iterable[Path]) -> list[str]:

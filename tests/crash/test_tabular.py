@@ -16,7 +16,7 @@ from tasks.artifacts import Store
 from tasks.registry import ledger, records
 from tasks.registry.aliases import Registry
 from tasks.registry.verify import verify
-from tasks.settings import ROOT, Settings
+from tasks.settings import ROOT, Settings, load
 from tests.crash.harness import Command, gone, strike, survives
 from tests.flows.conftest import House
 from tests.prefect_server import free_port
@@ -81,7 +81,8 @@ class Home:
 
     @property
     def settings(self) -> Settings:
-        return Settings(data_root=self.root, prefect_port=self.ports[0], mlflow_port=self.ports[1])
+        named = {"data_root": self.root, "prefect_port": self.ports[0], "mlflow_port": self.ports[1]}
+        return load().model_copy(update=named)
 
     def command(self, *words: str) -> Command:
         own = {
@@ -128,6 +129,7 @@ def test_ten_kills_end_where_an_undisturbed_root_does(
     undisturbed, killed = homes
     for home in homes:
         home.train(0).finish(600)
+    assert len(servers.status(killed.settings)) == 2
     took = statistics.median(undisturbed.train(seed).finish(600) for seed in range(1, KILLS + 1))
     servers.down(undisturbed.settings)
 

@@ -59,7 +59,7 @@ MISTAKES = {
     "serve credit-risk": "no champion to serve",
     "compare credit-risk 1 2": "no version 1 of credit-risk",
     "data profile wine-quality": "no snapshot yet",
-    "data history wine": "no datasets/wine.yaml",
+    "data history wine": "no dataset 'wine'",
     "new tabular mine --from none.csv --target price": "none.csv",
 }
 

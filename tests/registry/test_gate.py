@@ -39,7 +39,7 @@ def test_better_is_promoted_and_the_reason_names_check_number_and_bound(recipe: 
     decision = decide(evidence_of(2, 1), recipe)
     assert (decision.verdict, decision.promote, decision.ask, decision.raises) == ("better", True, False, True)
     reason = decision.reasons[0]
-    assert (reason.name, reason.bound) == ("comparison", "> -0.01")
+    assert (reason.name, reason.bound) == ("comparison", ">= -0.01")
     assert reason.number == pytest.approx(0.015)
     assert "champion v1" in reason.text and "1000 rows" in reason.text
 
@@ -125,7 +125,7 @@ def test_the_verdict_keeps_its_promises(difference: Interval, margin: float) -> 
     verdict = verdict_of(difference, margin)
     assert (verdict == "better") == (difference.low > 0)
     if verdict == "not worse":
-        assert difference.low > -margin
+        assert difference.low >= -margin
     if verdict == "worse":
         assert difference.value <= 0
 

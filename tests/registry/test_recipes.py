@@ -33,7 +33,7 @@ def test_the_users_own_recipe_wins(folders: list[Path]) -> None:
 
 
 def test_an_unknown_release_names_the_nearest(folders: list[Path]) -> None:
-    with pytest.raises(NotFound, match="did you mean wine-quality"):
+    with pytest.raises(NotFound, match="did you mean 'wine-quality'"):
         load_recipe("wine-qualty", folders)
 
 

@@ -29,8 +29,9 @@ def test_a_rerun_finds_the_decision_and_writes_nothing(road: Road, book: MemoryB
     assert refused.state == "refused" and "comparison" in refused.text and refused.champion == 2
     again = road.offer(evidence_of(3, 2, -0.2), recipe)
     assert again == refused
-    assert road.found(3, "wine@1") == refused
-    assert road.found(3, "wine@2") is None
+    assert road.found(3, "wine@1", recipe) == refused
+    assert road.found(3, "wine@2", recipe) is None
+    assert road.found(3, "wine@1", recipe.model_copy(update={"margin": 0.5})) is None  # other rules: another decision
     assert road.offer(evidence_of(2, 1), recipe).state == "champion"
     assert actions(road).count("refuse") == 1
 
@@ -140,7 +141,7 @@ def test_a_smoke_test_that_could_not_run_is_run_again(road: Road, book: MemoryBo
 
     with pytest.raises(Unavailable):
         replace(road, smoke=unreachable).offer(evidence_of(1, None), recipe)
-    assert replace(road, smoke=fails).found(1, "wine@1") is not None
+    assert replace(road, smoke=fails).found(1, "wine@1", recipe) is not None
     assert actions(road) == ["stage", "promote", "back out"]
 
 
@@ -198,3 +199,20 @@ def test_the_decision_in_force_is_kept_with_its_evidence(road: Road, recipe: Rec
     two_champions(road, recipe)
     kept = records.in_force(road.store, "wine", 2)
     assert kept is not None and kept.evidence == evidence_of(2, 1) and kept.decision.verdict == "better"
+
+
+def test_a_rollback_from_a_hand_moved_alias_withdraws_nothing(road: Road, book: MemoryBook, recipe: Recipe) -> None:
+    two_champions(road, recipe)
+    book.marks["champion"] = 1
+    assert road.roll_back().champion == 2
+    assert history.withdrawn(ledger.entries(road.store, "wine")) == set()
+    assert road.roll_back().champion == 1
+
+
+def test_a_move_is_marked_when_its_alias_stands(road: Road, recipe: Recipe) -> None:
+    assert not history.unsettled(road.store, [])
+    two_champions(road, recipe)
+    entries = ledger.entries(road.store, "wine")
+    assert not history.unsettled(road.store, entries)
+    road.store.place(f"settled/wine/{entries[-1].digest}.json").unlink()
+    assert history.unsettled(road.store, entries)

@@ -51,7 +51,7 @@ def test_a_wrong_entry_is_told_with_its_file_and_field(tmp_path: Path, source: d
 
 
 def test_an_unknown_dataset_is_told_with_the_nearest() -> None:
-    with pytest.raises(NotFound, match="did you mean wine-quality"):
+    with pytest.raises(NotFound, match="did you mean 'wine-quality'"):
         load_dataset("wine-qualty", [BOX])
 
 

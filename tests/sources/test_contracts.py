@@ -78,7 +78,7 @@ def test_unreadable_yaml_and_missing_files(tmp_path: Path) -> None:
     (tmp_path / "contracts" / "broken.yaml").write_text("columns: [")
     with pytest.raises(BadInput, match=r"broken\.yaml is not readable YAML"):
         load_contract("broken", [tmp_path])
-    with pytest.raises(NotFound, match="did you mean broken"):
+    with pytest.raises(NotFound, match="did you mean 'broken'"):
         load_contract("brokn.yaml", [tmp_path])
     with pytest.raises(NotFound):
         load_contract("../contracts/broken", [tmp_path])

@@ -34,7 +34,10 @@ GOOD = "70,3,York,true,2001-02-03\n"
         (HEADER + "70,3,York,perhaps,2001-02-03\n", "row 1: .*'new' takes true or false, and 'perhaps' stands"),
         (HEADER + "70,3,York,true,03.02.2001\n", "row 1: .*'built' takes a date like 2024-03-31, and '03.02.2001'"),
         (HEADER + GOOD * 9 + "70,3\n", r"CSV: row 10: Expected 5 columns, got 2.*as many cells as the header"),
-        (HEADER + '70,3,"York,true,2001-02-03\n' + GOOD * 200_000, "CSV: row 1: Expected 5 columns.* close each"),
+        (
+            HEADER + '70,3,"York,true,2001-02-03\n' + GOOD * 200_000,
+            "a row of more than 1 MiB; is a quote opened there and never closed",
+        ),
         ("size,town,new,built\n70,York,true,2001-02-03\n", "lacks the column 'rooms'; its header line has 'size'"),
         (HEADER.replace("town", "size") + GOOD, "has the column 'size' more than once"),
         ("prediction," + HEADER + "1," + GOOD, "has the column 'prediction' already.*rename"),

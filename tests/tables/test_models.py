@@ -58,7 +58,7 @@ def test_shuffled_labels_are_refused(store: Store) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_what_only_two_of_few_inputs_say_together_is_learned_whatever_the_seed(store: Store, seed: int) -> None:
     table, random = houses(900, "binary"), np.random.default_rng(2)
-    kept = table.select(["id", "month", "size", "rooms", "new"])
+    kept = table.select(["id", "month", "size", "rooms", "town", "new"])
     together = (kept["rooms"].to_numpy() > 3) ^ kept["new"].to_numpy(zero_copy_only=False)
     made = train(kept.append_column("target", [together ^ (random.random(900) < 0.1)]), "binary", seed)
     assert made.choice.family == "booster" and made.choice.scores["booster"] > 0.8
