@@ -114,6 +114,7 @@ def made(offered: Offered) -> Made:
         inputs={
             "snapshot": {"dataset": snapshot.dataset, "version": snapshot.version, "digest": snapshot.digest},
             "split": offered.ground.split.model_dump(mode="json"),
+            "table": offered.ground.table.model_dump(mode="json"),
             "recipe": recipe.model_dump(mode="json"),
             "code": offered.code_digest,
         },
@@ -187,13 +188,15 @@ def side_of(offered: Offered, record: records.VersionRecord, settings: Settings)
     present(offered.release, record, settings)
     features = tables.rebuild_features(offered.ground.table, record.folder)
     scores = tables.score_rows(record.folder, features, offered.ground.split)
-    return Side(version=f"champion v{record.version}", scores=scores, trained=trained_on(record.folder))
+    split, table = trained_on(record.folder)
+    return Side(version=f"champion v{record.version}", scores=scores, trained=split, table=table)
 
 
-def trained_on(folder: Artifact) -> Artifact:
-    """The split that a release was trained with."""
-    made = json.loads((current().path(folder) / "release.json").read_bytes())
-    return Artifact.model_validate(made["inputs"]["split"])
+def trained_on(folder: Artifact) -> tuple[Artifact, Artifact | None]:
+    """The split that a release was trained with, and the table that was split, where its folder names it."""
+    inputs = json.loads((current().path(folder) / "release.json").read_bytes())["inputs"]
+    table = Artifact.model_validate(inputs["table"]) if "table" in inputs else None
+    return Artifact.model_validate(inputs["split"]), table
 
 
 def present(release: str, record: records.VersionRecord, settings: Settings) -> None:

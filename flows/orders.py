@@ -68,13 +68,18 @@ def override(raw: dict[str, Any], text: str) -> None:
     key, sign, value = text.partition("=")
     if not sign or not key:
         raise BadInput(f"--set {text!r} is not of the form key=value, as in --set margin=0.01.")
+    if key == "name":
+        raise BadInput(f"--set {text!r}: a release is called as its file is; copy the recipe to another name.")
     *path, last = key.split(".")
     place = raw
     for part in path:
         place = place.setdefault(part, {})
         if not isinstance(place, dict):
             raise BadInput(f"--set {text!r}: {part} is not a group of fields.")
-    place[last] = yaml.safe_load(value)
+    try:
+        place[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise BadInput(f"--set {text!r}: the value is not readable YAML: {' '.join(str(error).split())}.") from None
 
 
 def prepare(order: Order, settings: Settings) -> Prepared:

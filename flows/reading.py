@@ -1,6 +1,7 @@
 """The commands that read: no server is started for any of them."""
 
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tasks.registry import compare as comparing
 from tasks.registry import history as reigns
 from tasks.registry import ledger, records
 from tasks.registry.aliases import Registry
-from tasks.registry.recipes import release_names
+from tasks.registry.recipes import NAME, release_names
 from tasks.registry.verify import verify as faults_of
 from tasks.settings import Settings
 from tasks.sources import snapshots as taken
@@ -145,6 +146,8 @@ def profile(name: str, settings: Settings) -> None:
 def new_tabular(name: str, path: Path, target: str, settings: Settings) -> None:
     from tasks.tables.inference import infer
 
+    if not re.fullmatch(NAME, name):
+        raise BadInput(f"{name!r} cannot name a release; use a-z, 0-9 and -, at most 63 of them, no - in front.")
     proposal = infer(path, name, target)
     files = {"datasets": proposal.dataset, "contracts": proposal.contract, "releases": proposal.recipe}
     places = {kind: settings.project / kind / f"{name}.yaml" for kind in files}

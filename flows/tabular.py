@@ -11,6 +11,8 @@ from tasks.registry.lineage import git_commit
 from tasks.registry.road import Outcome
 from tasks.settings import ROOT, Settings, load
 from tasks.sources import steps as sources
+from tasks.sources.reading import pieces
+from tasks.sources.state import source_state
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
 from tasks.tables.contracts import Cause
@@ -40,8 +42,9 @@ def build(prepared: Prepared, settings: Settings) -> Offered:
     recipe, dataset, order = prepared.recipe, prepared.dataset, prepared.order
     subject = recipe.subject(dataset.time, dataset.group)
     raw = sources.fetch(dataset, prepared.files, 0 if order.refresh else settings.remote_age)
+    prepared.conditions["source"] = source_state(dataset, prepared.files, settings.remote_age)
     say(*raw.notes)
-    table = sources.read(raw, dataset, prepared.contract)
+    table = sources.read(pieces(raw, dataset, prepared.contract), prepared.contract)
     snapshot = sources.snapshot(dataset.name, table, raw, dataset, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.rows} rows, {len(snapshot.columns)} columns")
     checked = tables.check_contract(table, prepared.contract)

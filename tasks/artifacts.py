@@ -1,5 +1,6 @@
 """The content-addressed store: steps pass references, and bytes appear whole or not at all."""
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.errors import BadInput, NotFound
 
-CHUNK = 1 << 20
+MARKER = ".whole"
 
 
 class Artifact(BaseModel):
@@ -49,6 +50,15 @@ def checked_join(root: Path, name: str) -> Path:
     if not name or "\0" in name or Path(name).is_absolute() or not path.is_relative_to(root) or path == root:
         raise BadInput(f"The name {name!r} points outside {root}; use a plain relative name.")
     return path
+
+
+def put_in_place(temporary: Path, target: Path) -> None:
+    """Rename; of two writers of the same bytes the first wins (a folder with files in it is not renamed over)."""
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
 
 
 class Store:
@@ -162,10 +172,10 @@ class Store:
         if Store.whole(self, artifact):
             return artifact
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            target.replace(temporary.with_name("old"))
-        with suppress(FileExistsError):
-            temporary.replace(target)
+        if target.is_dir() and not Store.whole(self, artifact):  # asked again: another writer may have been first
+            with suppress(FileNotFoundError):
+                target.replace(temporary.with_name("old"))
+        put_in_place(temporary, target)
         return artifact
 
     def _digest(self, path: Path, artifact: Artifact, stamp: str) -> str:
@@ -185,7 +195,7 @@ class Store:
 class RemoteStore(Store):
     """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed through here.
 
-    An object store shows an upload only when it is whole. A folder is several objects: a torn one is not whole."""
+    An object store shows an upload only when it is whole; beside a folder's objects a marker is written last."""
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -195,10 +205,13 @@ class RemoteStore(Store):
         self.files, self.base = fsspec.core.url_to_fs(url)
 
     def whole(self, artifact: Artifact) -> bool:
-        if not self.files.exists(self._there(artifact.uri)):
+        there = self._there(artifact.uri)
+        if not self.files.exists(f"{there}{MARKER}" if self.files.isdir(there) else there):
             return False
         if not super().whole(artifact):
-            self._fetch(artifact)
+            with self._aside() as temporary:
+                self.files.get(there, str(temporary), recursive=True)
+                super()._move(temporary, artifact)
         return super().whole(artifact)
 
     def create(self, name: str, data: bytes) -> bool:
@@ -226,16 +239,22 @@ class RemoteStore(Store):
         checked_join(self.root, name)
         return f"{self.base.rstrip('/')}/{name}"
 
-    def _fetch(self, artifact: Artifact) -> None:
-        with self._aside() as temporary:
-            self.files.get(self._there(artifact.uri), str(temporary), recursive=True)
-            super()._move(temporary, artifact)
-
     def _move(self, temporary: Path, artifact: Artifact) -> Artifact:
-        super()._move(temporary, artifact)
-        if not self.files.exists(self._there(artifact.uri)):
-            self.files.put(str(self.place(artifact.uri)), self._there(artifact.uri), recursive=True)
+        if not self.whole(artifact):
+            super()._move(temporary, artifact)
+            self._upload(self.place(artifact.uri), self._there(artifact.uri))
         return artifact
+
+    def _upload(self, here: Path, there: str) -> None:
+        """Over what is there, which is not whole; an object that the folder does not have goes."""
+        if here.is_file():
+            self.files.put_file(str(here), there)
+            return
+        names = {f"{there}/{path.relative_to(here).as_posix()}": str(path) for path in _files(here)}
+        self.files.put(list(names.values()), list(names))
+        for extra in set(self.files.find(there)) - set(names):
+            self.files.rm_file(extra)
+        self.files.pipe_file(f"{there}{MARKER}", b"")
 
 
 def store_at(root: str | Path) -> Store:
@@ -253,8 +272,11 @@ def _stamp(path: Path) -> str:
 
 
 def folder_digest(path: Path) -> str:
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    return sha256(canonical({file.relative_to(path).as_posix(): file_sha256(file) for file in files}))
+    return sha256(canonical({file.relative_to(path).as_posix(): file_sha256(file) for file in _files(path)}))
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 _current: ContextVar[Store] = ContextVar("store")

@@ -1,6 +1,7 @@
 """Keys, receipts and plans in plain Python, without Prefect: what would run, and why."""
 
 import ast
+import dataclasses
 import hashlib
 import json
 import sys
@@ -11,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 
 from tasks.artifacts import Artifact, Store, canonical, sha256
 from tasks.errors import NotFound
@@ -155,6 +156,8 @@ def plain(value: object) -> JsonValue:
     if isinstance(value, BaseModel):
         fields = {name: plain(getattr(value, name)) for name in type(value).model_fields}
         return fields | {name: plain(extra) for name, extra in (value.model_extra or {}).items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -187,10 +190,9 @@ def receipt_name(release: str, options: dict[str, JsonValue]) -> str:
 def load_receipt(store: Store, name: str) -> Receipt | None:
     """The receipt of the last finished flow with these options; one of another format counts as none."""
     try:
-        data = store.read(name)
-    except NotFound:
+        receipt = Receipt.model_validate_json(store.read(name))
+    except (NotFound, ValidationError):
         return None
-    receipt = Receipt.model_validate_json(data)
     return receipt if receipt.schema_version == Receipt.model_fields["schema_version"].default else None
 
 

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
 
     # where things are
     project: Path = Field(ROOT / "data", description="Folder of your own datasets/, releases/ and contracts/")
-    data_root: Path | None = Field(None, description="Folder of everything produced; default: var/ in the project")
+    data_root: Path | None = Field(None, description="Folder of everything produced; default: var/ in PENSTOCK_PROJECT")
     artifacts: str | None = Field(None, description="Artifact store; default: store/ in the data root")
     # local servers
     prefect_port: int = Field(4200, description="Port of the local Prefect server")

@@ -4,7 +4,7 @@ All intervals are two-sided; `value` is the estimate on the rows as they are, an
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -15,11 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from tasks.errors import BadInput
 
 Values = npt.NDArray[Any]
-Rows = npt.NDArray[np.int64]
+Finish = Callable[[Values], Values]  # means of terms [..., m] to the metric [...]
 
-MANY = 50_000  # beyond this many rows the normal interval replaces the bootstrap
+MANY = 50_000  # beyond this many groups the normal interval replaces the bootstrap
 ROUNDS = 2_000
-GROUPS = 100  # of the delete-a-group jackknife
 CELLS = 4_000_000  # resampled cells held at once
 POWER = 0.8
 
@@ -37,66 +36,48 @@ class Interval(BaseModel):
         return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
 
 
-def bootstrap_interval(losses: Values, confidence: float = 0.95, rounds: int = ROUNDS, seed: int = 0) -> Interval:
-    """The mean of per-row losses (shape [n]) with a percentile interval (Efron & Tibshirani 1993, §13.3);
-    beyond 50 000 rows mean ± z·s/√n (§1, the central limit theorem)."""
-    losses = _rows_of(losses)
-    rows, mean = len(losses), float(losses.mean())
-    if rows > MANY:
-        return _normal(mean, float(losses.std(ddof=1)) / math.sqrt(rows), confidence)
-    generator, means = np.random.default_rng(seed), np.empty(rounds)
-    step = max(1, CELLS // rows)
-    for start in range(0, rounds, step):
-        size = min(step, rounds - start)
-        picked = generator.integers(0, rows, (size, rows), dtype=np.int32)
-        means[start : start + size] = losses[picked].mean(axis=1)
-    return _percentile(mean, means, confidence)
+def intervals(terms: Values, finishes: Sequence[Finish], groups: Values | None = None, seed: int = 0) -> list[Interval]:
+    """95 % intervals of functions of the means of per-row terms [n, m]; one resampling serves them all.
 
-
-def paired_bootstrap(
-    candidate: Values, opponent: Values, confidence: float = 0.95, rounds: int = ROUNDS, seed: int = 0
-) -> Interval:
-    """Mean of `opponent - candidate` per-row losses on the same rows: positive where the candidate is better.
-
-    Resampling the difference keeps the pairing (Efron & Tibshirani 1993, §8.3)."""
-    if len(candidate) != len(opponent):
+    Rows of one group are not independent: whole groups are drawn, and a mean is the sum of their terms by the sum of
+    their rows (Davison & Hinkley 1997, §3.8). Percentiles (Efron & Tibshirani 1993, §13.3); beyond 50 000 groups the
+    delta method on the groups' sums (the ratio estimator of Cochran 1977, §9A.1)."""
+    sums, sizes = _by_group(terms, alike(groups))
+    if len(sizes) < 2:
         raise BadInput(
-            f"A paired comparison needs the same rows on both sides; got {len(candidate)} and {len(opponent)}. "
-            "Score both versions on one test part."
+            f"An interval needs at least 2 rows that are not of one group; this part has {len(terms)} rows in "
+            f"{len(sizes)} groups. Use a larger test part."
         )
-    return bootstrap_interval(_rows_of(opponent) - _rows_of(candidate), confidence, rounds, seed)
+    if not np.isfinite(sums).all():
+        raise BadInput("The predictions give losses that are not finite; mend the scores, or the target.")
+    centre = terms.mean(axis=0)
+    if len(sizes) > MANY:
+        return [_delta(sums - sizes[:, None] * centre, len(terms), centre, finish) for finish in finishes]
+    means = _resampled(sums, sizes, seed)
+    return [_percentiles(float(finish(centre)), finish(means)) for finish in finishes]
 
 
-def bootstrap_metric(
-    metric: Callable[[Rows], float], rows: int, confidence: float = 0.95, rounds: int = ROUNDS, seed: int = 0
-) -> Interval:
-    """Any metric, as a function of row numbers, with a percentile interval; for a paired difference pass
-    `lambda rows: score(truth[rows], new[rows]) - score(truth[rows], old[rows])`.
-
-    Resamples on which the metric is undefined (NaN: one class only) are left out. Beyond 50 000 rows the
-    delete-a-group jackknife (Kott 2001) with 100 groups: variance (g-1)/g · Σ(θ₋ⱼ - mean θ₋)²."""
-    if rows < 2:
-        raise BadInput(f"An interval needs at least 2 rows; got {rows}. Use a larger test part.")
-    generator, everything = np.random.default_rng(seed), np.arange(rows)
-    value = float(metric(everything))
-    if rows > MANY:
-        groups = generator.permutation(rows) % GROUPS
-        left = np.array([metric(everything[groups != group]) for group in range(GROUPS)])
-        return _normal(value, math.sqrt((GROUPS - 1) / GROUPS * float(((left - left.mean()) ** 2).sum())), confidence)
-    values = np.array([metric(generator.integers(0, rows, rows)) for _ in range(rounds)])
-    return _percentile(value, values, confidence)
+def alike(groups: Values | None) -> Values | None:
+    """The number of each row's group; None where every row stands alone, and needs no grouping."""
+    if groups is None:
+        return None
+    codes = np.asarray(np.unique(groups, return_inverse=True)[1])
+    return None if len(codes) and codes.max() + 1 == len(codes) else codes
 
 
-def delong(truth: Values, score: Values, confidence: float = 0.95) -> Interval:
-    """AUC of one score (truth 0/1) with the interval of DeLong, DeLong & Clarke-Pearson 1988."""
-    areas, covariance = _delong(truth, np.asarray(score)[None, :])
+def delong(truth: Values, score: Values, groups: Values | None = None, confidence: float = 0.95) -> Interval:
+    """AUC of one score (truth 0/1) with the interval of DeLong, DeLong & Clarke-Pearson 1988; where rows come in
+    groups, of Obuchowski 1997."""
+    areas, covariance = _delong(truth, np.asarray(score)[None, :], alike(groups))
     interval = _normal(float(areas[0]), math.sqrt(max(float(covariance[0, 0]), 0.0)), confidence)
     return Interval(low=max(interval.low, 0.0), value=interval.value, high=min(interval.high, 1.0))
 
 
-def delong_difference(truth: Values, candidate: Values, opponent: Values, confidence: float = 0.95) -> Interval:
+def delong_difference(
+    truth: Values, candidate: Values, opponent: Values, groups: Values | None = None, confidence: float = 0.95
+) -> Interval:
     """AUC(candidate) - AUC(opponent) on the same rows; variance V₁₁ + V₂₂ - 2·V₁₂ (DeLong et al. 1988)."""
-    areas, covariance = _delong(truth, np.vstack([candidate, opponent]))
+    areas, covariance = _delong(truth, np.vstack([candidate, opponent]), alike(groups))
     variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
     return _normal(float(areas[0] - areas[1]), math.sqrt(max(variance, 0.0)), confidence)
 
@@ -115,7 +96,7 @@ def rows_needed(difference: Interval, rows: int, margin: float, confidence: floa
     return math.ceil(rows * (half / distance) ** 2 * ((z + normal.inv_cdf(POWER)) / z) ** 2)
 
 
-def _delong(truth: Values, scores: Values) -> tuple[Values, Values]:
+def _delong(truth: Values, scores: Values, codes: Values | None) -> tuple[Values, Values]:
     """Areas [k] and their covariance [k, k] by midranks (Sun & Xu 2014): O(n log n), not O(n²)."""
     positive = np.asarray(truth).astype(bool)
     ones, zeros = int(positive.sum()), int((~positive).sum())
@@ -128,8 +109,27 @@ def _delong(truth: Values, scores: Values) -> tuple[Values, Values]:
     ranks = np.array([_midranks(row) for row in scores])
     of_ones = (ranks[:, positive] - np.array([_midranks(row) for row in scores[:, positive]])) / zeros
     of_zeros = 1 - (ranks[:, ~positive] - np.array([_midranks(row) for row in scores[:, ~positive]])) / ones
+    if codes is not None:
+        return of_ones.mean(axis=1), _clustered(of_ones, of_zeros, codes[positive], codes[~positive])
     covariance = np.atleast_2d(np.cov(of_ones)) / ones + np.atleast_2d(np.cov(of_zeros)) / zeros
     return of_ones.mean(axis=1), covariance
+
+
+def _clustered(of_ones: Values, of_zeros: Values, groups_of_ones: Values, groups_of_zeros: Values) -> Values:
+    """The covariance from sums of the placements by group (Obuchowski 1997, eq. 3 to 5); a group may hold both."""
+    held = [len(np.unique(groups)) for groups in (groups_of_ones, groups_of_zeros)]
+    if min(held) < 2:
+        raise BadInput(
+            f"AUC needs at least 2 groups with rows of each class; got {held[0]} and {held[1]}. Use more test rows."
+        )
+    every = np.concatenate([groups_of_ones, groups_of_zeros])
+    count, (ones, zeros) = len(np.unique(every)), (of_ones.shape[1], of_zeros.shape[1])
+    x, y = np.zeros((2, every.max() + 1, len(of_ones)))
+    np.add.at(x, groups_of_ones, (of_ones - of_ones.mean(axis=1, keepdims=True)).T / ones)
+    np.add.at(y, groups_of_zeros, (of_zeros - of_zeros.mean(axis=1, keepdims=True)).T / zeros)
+    both = x.T @ y
+    own = [n / (n - 1) * side.T @ side for n, side in zip(held, (x, y), strict=True)]
+    return np.asarray(own[0] + own[1] + count / (count - 1) * (both + both.T))
 
 
 def _midranks(values: Values) -> Values:
@@ -139,27 +139,48 @@ def _midranks(values: Values) -> Values:
     return np.asarray((last - (counts - 1) / 2)[inverse])
 
 
-def _rows_of(losses: Values) -> Values:
-    losses = np.asarray(losses, dtype=np.float64)
-    if losses.ndim != 1 or len(losses) < 2 or not np.isfinite(losses).all():
-        raise BadInput(
-            f"An interval needs at least 2 finite losses, one per row; got shape {losses.shape} with "
-            f"{int((~np.isfinite(losses)).sum())} not finite. Use a larger test part, or mend the scores."
-        )
-    return losses
-
-
 def _normal(value: float, error: float, confidence: float) -> Interval:
     half = NormalDist().inv_cdf((1 + confidence) / 2) * error
     return Interval(low=value - half, value=value, high=value + half)
 
 
-def _percentile(value: float, values: Values, confidence: float) -> Interval:
-    defined = values[np.isfinite(values)]
-    if not math.isfinite(value) or len(defined) < len(values) / 2:
-        raise BadInput(
-            f"The metric is undefined on {len(values) - len(defined)} of {len(values)} resamples of the test rows "
-            "(one class only?). Use a larger test part."
-        )
-    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(low=float(low), value=value, high=float(high))
+def _by_group(terms: Values, codes: Values | None) -> tuple[Values, Values]:
+    """The sum of the terms [g, m] and the number of rows [g] of each group."""
+    if codes is None:
+        return terms, np.ones(len(terms))
+    sums = np.zeros((codes.max() + 1, terms.shape[1]))
+    np.add.at(sums, codes, terms)
+    return sums, np.bincount(codes).astype(np.float64)
+
+
+def _resampled(sums: Values, sizes: Values, seed: int) -> Values:
+    """Means of the terms over resamples of the groups, [rounds, m]: a product with the counts of each one's draws."""
+    held, generator = len(sizes), np.random.default_rng(seed)
+    step, means = max(1, CELLS // held), []
+    for start in range(0, ROUNDS, step):
+        size = min(step, ROUNDS - start)
+        drawn = generator.integers(0, held, (size, held)) + np.arange(size)[:, None] * held
+        counts = np.bincount(drawn.ravel(), minlength=size * held).reshape(size, held).astype(np.float64)
+        means.append(counts @ sums / (counts @ sizes)[:, None])
+    return np.vstack(means)
+
+
+def _percentiles(centre: float, values: Values) -> Interval:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return _rounded(float(low), centre, float(high))
+
+
+def _delta(residuals: Values, rows: int, centre: Values, finish: Finish) -> Interval:
+    """value ± 1.96·√(Σ(rg)²)/n over the groups' residuals r, the gradient g by central differences."""
+    step = 1e-6 * np.maximum(np.abs(centre), 1e-3)
+    moves = np.diag(step)
+    gradient = (finish(centre + moves) - finish(centre - moves)) / (2 * step)
+    half = 1.959964 * float((residuals @ gradient).std()) * math.sqrt(len(residuals)) / rows
+    middle = float(finish(centre))
+    return _rounded(middle - half, middle, middle + half)
+
+
+def _rounded(low: float, centre: float, high: float) -> Interval:
+    """To twelve digits: the last ones of a product depend on the number of threads, and digests must not."""
+    low, centre, high = (float(f"{number:.12g}") for number in (low, centre, high))
+    return Interval(low=low, value=centre, high=high)

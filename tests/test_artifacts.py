@@ -1,4 +1,6 @@
-from collections.abc import Iterator
+import itertools
+import os
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.artifacts import Artifact, Store, checked_join, current, opened, store_at
+from tasks.artifacts import Artifact, Store, checked_join, current, opened, put_in_place, store_at
 from tasks.errors import BadInput, NotFound
 
 
@@ -52,6 +54,40 @@ def test_an_altered_folder_is_replaced(store: Store, tmp_path: Path) -> None:
     assert not store.whole(artifact)
     store.put_folder("models", tmp_path / "in")
     assert (store.path(artifact) / "a").read_text() == "a"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_the_folder_of_the_writer_who_was_first_stays(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """The other writer comes when this one has looked and found nothing; `late`: when it has looked twice."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a").write_text("a")
+    look, looks, inodes = Store.whole, itertools.count(1), []
+
+    def whole(self: Store, artifact: Artifact) -> bool:
+        found = look(self, artifact)
+        if self is store and next(looks) == 1:
+            target = Store(store.root).path(Store(store.root).put_folder("models", tmp_path / "in"))
+            inodes.append(target.stat().st_ino)
+        return found
+
+    monkeypatch.setattr(Store, "whole", whole)
+    if late:
+        monkeypatch.setattr(Path, "is_dir", lambda path: path.parts[-3] != "models" and os.path.isdir(path))
+    artifact = store.put_folder("models", tmp_path / "in")
+    monkeypatch.undo()
+    assert store.path(artifact).stat().st_ino == inodes[0]
+
+
+def test_a_new_folder_is_put_in_place_or_the_reason_is_told(tmp_path: Path) -> None:
+    for name in ("new", "there"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a").write_text(name)
+    put_in_place(tmp_path / "new", tmp_path / "there")
+    assert (tmp_path / "there" / "a").read_text() == "there"
+    with pytest.raises(FileNotFoundError):
+        put_in_place(tmp_path / "nothing", tmp_path / "other")
 
 
 def test_verification_is_remembered_over_processes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +175,41 @@ def test_what_the_remote_store_lost_is_not_whole_though_the_cache_has_it(remote:
     assert not store.whole(artifact)
     store.put_bytes("raw", b"rows")
     assert store.read_bytes(artifact) == b"rows"
+
+
+@pytest.fixture
+def elsewhere(remote: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Store]:
+    """The same store on a further machine, whose cache is empty."""
+    numbers = itertools.count()
+
+    def machine() -> Store:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / f"cache-{next(numbers)}"))
+        return store_at(remote)
+
+    return machine
+
+
+def test_a_torn_upload_of_a_folder_is_not_whole_and_is_mended(elsewhere: Callable[[], Store], tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "deep/b.txt"):
+        (tmp_path / "in" / name).write_text(name)
+    here, files = elsewhere(), fsspec.filesystem("memory")
+    folder = here.put_folder("models", tmp_path / "in")
+    there = f"/bucket/penstock/{folder.uri}"
+    files.rm([path for path in files.find("/bucket") if "deep" in path or not path.startswith(f"{there}/")])
+    files.pipe_file(f"{there}/extra", b"of another hand")
+    assert files.exists(f"{there}/a.txt") and not here.whole(folder)
+    here.put_folder("models", tmp_path / "in")
+    assert here.whole(folder) and (elsewhere().path(folder) / "deep" / "b.txt").read_text() == "deep/b.txt"
+
+
+def test_an_altered_object_of_a_remote_store_is_mended(elsewhere: Callable[[], Store]) -> None:
+    artifact = elsewhere().put_bytes("raw", b"rows")
+    fsspec.filesystem("memory").pipe_file(f"/bucket/penstock/{artifact.uri}", b"sowr")
+    other = elsewhere()
+    assert not other.whole(artifact)
+    other.put_bytes("raw", b"rows")
+    assert elsewhere().read_bytes(artifact) == b"rows"
 
 
 def test_named_objects_of_a_remote_store(remote: str) -> None:

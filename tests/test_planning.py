@@ -135,5 +135,8 @@ def test_without_a_receipt_all_runs_and_another_format_is_none(store: Store, rec
     assert plan(store, None, {}, "tasks.flow")[0].state == "runs"
     store.write("receipts/a.json", receipt.model_copy(update={"schema_version": 0}).model_dump_json().encode())
     assert load_receipt(store, "receipts/a.json") is None
+    for other in (b'{"schema_version": 2, "lines": []}', b"{}", b"torn {"):
+        store.write("receipts/a.json", other)
+        assert load_receipt(store, "receipts/a.json") is None
     store.write("receipts/a.json", receipt.model_dump_json().encode())
     assert load_receipt(store, "receipts/a.json") == receipt

@@ -25,6 +25,7 @@ def main(loader: str, folder: str, version: str, where: str, replica: str) -> No
         tell(str(error))
         return
     tell("")
+    os.dup2(2, 1)  # nobody reads the pipe from here on: whoever prints into it would stand still when it is full
     writer = Writer(Path(where), replica)
     follow(handle, writer, sys.stdin.buffer)
     writer.close()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic
@@ -20,6 +20,7 @@ from tasks.watching.replicas import Heartbeat, beat, leave
 logger = logging.getLogger("penstock")
 
 KEPT = 20  # refusals shown in /info
+INLINE_RECORDS = 32  # more than this are written in a thread
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ class Desk(Generic[M]):
         self.shadow = Shadow(self.metrics)
         self.since = 0.0
         self.pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="penstock")
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-log")
+        self._written: Future[bytes] | None = None
 
     def serving(self) -> Handle[M]:
         """The version that answers now: hold it as a context while answering."""
@@ -81,12 +84,12 @@ class Desk(Generic[M]):
         if len(self.refused) > KEPT:
             del self.refused[next(iter(self.refused))]
 
-    def record(self, records: list[Record]) -> None:
+    async def record(self, records: list[Record]) -> None:
         """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error."""
         if self.log is None:
             return
         try:
-            data = self.log.write(records)
+            data = await self._write(self.log, records)
             self.reasons.pop("log", None)
         except OSError as error:
             self.metrics.log_lost.inc(len(records))
@@ -94,6 +97,15 @@ class Desk(Generic[M]):
             return
         if self.shadow.open and records[0].kind == "prediction":
             self.shadow.offer(data, len(records))
+
+    async def _write(self, log: Writer, records: list[Record]) -> bytes:
+        """Few records at once; many in the log's own thread, and whatever comes while it writes queues behind them."""
+        busy = self._written is not None and not self._written.done()
+        if len(records) <= INLINE_RECORDS and not busy:
+            return log.write(records)
+        self._written = self._writer.submit(log.write, records)
+        # a request that is given up must not take its records out of the queue
+        return await asyncio.shield(asyncio.wrap_future(self._written))
 
     def readiness(self) -> tuple[int, dict[str, Any]]:
         """Status and body of /ready: 503 only where nothing can answer."""
@@ -134,6 +146,7 @@ class Desk(Generic[M]):
             self.reasons["heartbeat"] = f"the heartbeat cannot be written: {error}"
 
     def close(self) -> None:
+        self._writer.shutdown()
         if self.log is not None:
             self.log.close()
         leave(self.config.root, self.config.replica)

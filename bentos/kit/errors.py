@@ -103,10 +103,8 @@ def render(problem: Problem, path: str, request_id: str) -> Response:
 
 
 def unfit(error: ValidationError) -> Problem:
-    """A body that is not JSON (400) or does not fit the schema (422), with the first faults, never the values."""
+    """A body that does not fit the schema, with the first faults, never the values."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    if faults[0]["type"] == "json_invalid":
-        return Problem(400, f"The body is not JSON: {faults[0]['msg'].removeprefix('Invalid JSON: ')}.", "not_json")
     details = [
         {"field": ".".join(map(str, fault["loc"])), "problem": fault["msg"], "type": fault["type"]}
         for fault in faults[:DETAILS]

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bentos.kit.bodies import parsed_object
 from bentos.kit.desk import Desk
 from bentos.kit.errors import unfit
 from bentos.kit.keys import caller
@@ -58,13 +59,14 @@ class Accepted(BaseModel):
 def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
     async def handle_feedback(request: Request) -> Response:
         try:
-            given = Feedback.model_validate_json(await request.body())
+            given = Feedback.model_validate(parsed_object(await request.body(), len(Feedback.model_fields)))
         except ValidationError as error:
             raise unfit(error) from None
         handle = desk.serving()
         key = caller(request.scope)
         told = given.model_dump(exclude={"request_id"}) | {"caller": key.name, "tenant": key.tenant}
-        desk.record([Record("feedback", given.request_id, handle.release.release, handle.version, "/feedback", **told)])
+        release = handle.release.release
+        await desk.record([Record("feedback", given.request_id, release, handle.version, "/feedback", **told)])
         return Response(orjson.dumps({"request_id": given.request_id, "accepted": True}), media_type="application/json")
 
     return handle_feedback

@@ -2,6 +2,9 @@
 
 import asyncio
 import logging
+import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ logger = logging.getLogger("penstock")
 CHALLENGER = "challenger"
 CHALLENGER_EVERY = 3  # polls of the followed alias per poll of the challenger's
 SLOWEST_S = 30.0
+KEPT_FOLDERS = 3
 OUTSIDE = "alias outside ledger"
 
 
@@ -125,11 +129,26 @@ class Follower:
         """The version's checked folder; Refused where the ledger or the schema forbids it."""
         if not named.admitted(alias):
             raise Refused(f"{OUTSIDE}: {alias} was moved to v{named.version} by hand; run `adopt` or `rollback`")
-        where = self.registry.download(named, self.desk.downloads(self.release, str(named.version)))
+        where = self.desk.downloads(self.release, str(named.version))
+        with suppress(FileNotFoundError):
+            os.utime(where)  # asked for now: nobody else's pruning takes it
+        self.registry.download(named, where)
+        self._prune(where.parent)
         release, _ = read_release(where)
         if self.interface is not None and release.interface() != self.interface:
             raise Refused("its input or output schema differs from the one served; package it and start a new service")
         return where
+
+    def _prune(self, served: Path) -> None:
+        """Keep the folders that were asked for last, and those in use: what is gone can be fetched again."""
+        desk = self.desk
+        used = {desk.handle.folder} if desk.handle else set()
+        if desk.shadow.version:
+            used.add(desk.downloads(self.release, desk.shadow.version))
+        with suppress(FileNotFoundError):  # another worker prunes, too
+            found = sorted(served.glob("v*"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+            for where in set(found[KEPT_FOLDERS:]) - used:
+                shutil.rmtree(where, ignore_errors=True)
 
     def _refuse(self, named: VersionInfo, alias: str, error: PenstockError) -> None:
         """Remember it, so that it is not fetched at every poll; what the ledger may still admit is asked again."""

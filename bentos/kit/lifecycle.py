@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from bentos.kit.desk import Desk
@@ -17,6 +18,7 @@ BEAT_S = 5.0
 NOTHING = (
     "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
 )
+UNNAMED = "PENSTOCK_FOLLOW={} follows nothing, because no release is named: set PENSTOCK_RELEASE"
 
 
 @dataclass
@@ -28,13 +30,16 @@ class Lifecycle:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
-        config = self.desk.config
-        if config.follow and config.release:
-            await self._follow(config.release, config.follow)
-        elif config.folder or config.baked:
-            await self._load()
+        config, reasons = self.desk.config, self.desk.reasons
+        release = self._release() if config.follow else None
+        if config.follow and release:
+            await self._follow(release, config.follow)
+        elif folder := config.folder or config.baked:
+            await self._load(folder)
+            if config.follow:
+                reasons["follow"] = UNNAMED.format(config.follow)
         else:
-            self.desk.reasons["release"] = NOTHING
+            reasons["release"] = NOTHING
         self.tasks.append(asyncio.create_task(self._beat()))
 
     async def stop(self) -> None:
@@ -47,6 +52,16 @@ class Lifecycle:
             self.follower.registry.close()
         self.desk.close()
 
+    def _release(self) -> str | None:
+        """What is followed: the release that is named, or the one that the bento holds."""
+        config = self.desk.config
+        if config.release or config.baked is None:
+            return config.release
+        try:
+            return read_release(config.baked)[0].release
+        except PenstockError:  # told when it is loaded
+            return None
+
     async def _follow(self, release: str, alias: str) -> None:
         """The first look is awaited, so that a service answers as soon as it listens."""
         self.follower = follower = Follower(self.desk, Mlflow(self.desk.config.mlflow_url), release, alias)
@@ -55,15 +70,13 @@ class Lifecycle:
             follower.interface = read_release(baked)[0].interface()
         await follower.poll()
         if self.desk.handle is None and baked is not None:
-            await self._load()
+            await self._load(baked)
             self.desk.reasons["baked"] = f"the baked version answers until {alias} can be followed"
         self.tasks += [asyncio.create_task(follower.run()), asyncio.create_task(follower.run_challenger())]
 
-    async def _load(self) -> None:
+    async def _load(self, folder: Path) -> None:
         """Serve a folder: a local one, or the one baked into the bento."""
         config, desk = self.desk.config, self.desk
-        folder = (None if config.follow else config.folder) or config.baked
-        assert folder is not None
         try:
             version = config.baked_version if folder == config.baked else f"local-{read_release(folder)[1][:8]}"
             desk.swap(await asyncio.to_thread(load, folder, version, desk.loader))

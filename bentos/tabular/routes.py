@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from bentos.kit.app import Operation, answer, create_app, request_id
 from bentos.kit.desk import Desk
-from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle
 from bentos.kit.keys import caller
 from bentos.kit.openapi import Described
@@ -18,7 +17,7 @@ from bentos.tabular.model import Row, Tabular
 from bentos.tabular.schemas import describe
 from tasks.watching.log import Record
 
-INLINE_ROWS = 16  # more rows than this go to a thread: short requests are answered meanwhile
+INLINE_BYTES = 8 << 10  # a larger batch goes to a thread: short requests are answered meanwhile
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -42,7 +41,7 @@ def predict(desk: Desk[Tabular]) -> Handler:
             started = perf_counter()
             row = handle.model.row(body)
             found = handle.model.answer(row)
-            log(desk, request, handle, [row], [found], started)
+            await log(desk, request, handle, [row], [found], started)
         return answer({**found, "version": handle.version, "request_id": request_id(request)})
 
     return predict
@@ -53,12 +52,10 @@ def batch_predict(desk: Desk[Tabular]) -> Handler:
         body = await request.body()
         with desk.serving() as handle:
             started = perf_counter()
-            rows = handle.model.rows(body)
-            if len(rows) > (most := desk.config.max_batch):
-                raise Problem(422, f"The list has {len(rows)} rows; send at most {most}.", "batch_too_large")
-            work = handle.model.predictor.predict
-            found = work(rows) if len(rows) <= INLINE_ROWS else await desk.apart(work, rows)
-            log(desk, request, handle, rows, found, started)
+            work = handle.model.answers
+            most = desk.config.max_batch
+            rows, found = work(body, most) if len(body) <= INLINE_BYTES else await desk.apart(work, body, most)
+            await log(desk, request, handle, rows, found, started)
         return answer({"predictions": found, "version": handle.version, "request_id": request_id(request)})
 
     return batch_predict
@@ -74,7 +71,7 @@ def explain(desk: Desk[Tabular]) -> Handler:
     return explain
 
 
-def log(
+async def log(
     desk: Desk[Tabular], request: Request, handle: Handle[Tabular], rows: list[Row], found: list[Row], started: float
 ) -> None:
     """Count and log what was answered; the latency is the model's and the validation's, over the rows."""
@@ -89,4 +86,4 @@ def log(
         records.append(
             Record("prediction", asked, release, version, path, number, key.name, key.tenant, row, one, latency_ms=took)
         )
-    desk.record(records)
+    await desk.record(records)

@@ -1,9 +1,9 @@
 """Request and response types of one tabular release, made from its input schema: strict, nothing extra, no NaN."""
 
-from datetime import date
+from datetime import datetime
 from typing import Annotated, Any, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema, with_config
+from pydantic import AfterValidator, ConfigDict, FailFast, Field, TypeAdapter, WithJsonSchema, with_config
 from typing_extensions import TypedDict
 
 from bentos.kit.openapi import Described, components
@@ -14,15 +14,16 @@ INT64 = 2**63
 
 
 def _iso(value: str) -> str:
-    date.fromisoformat(value)
+    datetime.fromisoformat(value)
     return value
 
 
+# with or without a time of day, as in the contract's dates; the predictor reads the day
 Date = Annotated[
     str,
-    Field(pattern=r"^\d{4}-\d{2}-\d{2}$"),
+    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ].+)?$"),
     AfterValidator(_iso),
-    WithJsonSchema({"type": "string", "format": "date"}),
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}),
 ]
 TYPES: dict[str, Any] = {
     "float": float,
@@ -107,7 +108,7 @@ def describe(columns: list[Column], max_batch: int) -> Described:
 
 
 def adapters(columns: list[Column]) -> tuple[TypeAdapter[dict[str, Any]], TypeAdapter[list[dict[str, Any]]]]:
-    """Validators of one row and of a list of at least one."""
+    """Validators of one row and of a list of at least one, which ends at the first bad row."""
     row = row_type(columns)
-    rows: Any = Annotated[list[row], Field(min_length=1)]  # type: ignore[valid-type]
+    rows: Any = Annotated[list[row], Field(min_length=1), FailFast()]  # type: ignore[valid-type]
     return TypeAdapter(row), TypeAdapter(rows)

@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.artifacts import checked_join, file_sha256, sha256
+from tasks.artifacts import checked_join, file_sha256, put_in_place, sha256
 from tasks.errors import BadInput, NotFound, Refused, Unavailable
 
 RELEASE = "release.json"
@@ -88,8 +88,7 @@ class Mlflow:
                 raise Refused(f"{_name(version)} at {self.url} is not what was registered: {'; '.join(wrong)}.")
             with suppress(FileNotFoundError):
                 folder.rename(Path(name) / "old")
-            with suppress(FileExistsError):  # another worker was first, with the same bytes
-                aside.rename(folder)
+            put_in_place(aside, folder)  # another worker may be first, with the same bytes
         return folder
 
     def call(self, method: str, path: str, values: dict[str, Any], absent: tuple[str, ...] = ()) -> dict[str, Any]:

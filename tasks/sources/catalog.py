@@ -1,17 +1,21 @@
 """The catalog: one YAML file per dataset says where its bytes come from, under which licence and contract."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasks.errors import BadInput
 from tasks.sources.yamls import build, find, names, read_mapping
 
 ONE = "data"  # the name of the only part, where a source has just one
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+SECRET = re.compile(r"://[^:/@]*:([^@]+|@[^@/?]+)@|[?&](password|passwd|pwd|token|secret)=[^&]", re.IGNORECASE)
 
 
 class Entry(BaseModel):
@@ -75,6 +79,13 @@ class SqlSource(Entry):
     url: str
     query: str
 
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if holds_secret(url):
+            raise ValueError(f"the url {masked(url)} holds a password; write ${{NAME}} for it, a variable's name")
+        return url
+
 
 class GeneratorSource(Entry):
     """Synthetic rows, the same for the same seed and number."""
@@ -136,8 +147,30 @@ def dataset_names(folders: Iterable[Path]) -> list[str]:
 
 
 def masked(url: str) -> str:
-    """A URL for records and messages: without a password, without the values of its query."""
-    return re.sub(r"(?<=[?&])([^=&#]+)=[^&#]*", r"\1=***", re.sub(r"://([^:/@]*):[^@/]*@", r"://\1:***@", url))
+    """A URL for records and messages: without a password, without the values of its query.
+
+    A password that was not escaped may hold "/" and "@", so all up to the last "@" counts: rather too much than some.
+    """
+    return re.sub(r"(?<=[?&])([^=&#]+)=[^&#]*", r"\1=***", re.sub(r"://([^:/@]*):.*@", r"://\1:***@", url))
+
+
+def holds_secret(url: str) -> bool:
+    """Whether a password or token stands in the URL itself, and not as ${VARIABLE}."""
+    return SECRET.search(VARIABLE.sub("", url)) is not None
+
+
+def expand(template: str) -> str:
+    """The text with ${VARIABLES} of the environment put in; they never reach a record."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in os.environ:
+            raise BadInput(
+                f"The environment has no variable {name}, which the address {masked(template)} needs; set it."
+            )
+        return os.environ[name]
+
+    return VARIABLE.sub(value, template)
 
 
 def _absolute(source: Any, folder: Path) -> Any:

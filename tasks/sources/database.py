@@ -10,10 +10,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from tasks.artifacts import Artifact, current
 from tasks.errors import BadInput, Unavailable
-from tasks.sources.catalog import ONE, Dataset, SqlSource, masked
+from tasks.sources.catalog import ONE, Dataset, SqlSource, expand, masked
 from tasks.sources.formats import as_text, rows_table
 from tasks.sources.raw import RawFile
-from tasks.sources.remote import expand
 from tasks.sources.state import held, hold, remote_key
 
 BATCH = 20_000

@@ -11,6 +11,7 @@ import io
 import zipfile
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, current
 from tasks.errors import BadInput
@@ -19,17 +20,40 @@ from tasks.sources.catalog import Dataset, UrlSource
 from tasks.sources.contracts import Contract, Kind
 from tasks.sources.formats import open_table
 from tasks.sources.frames import put_table
-from tasks.sources.layout import expected_of
+from tasks.sources.layout import Expected, expected_of
 from tasks.sources.raw import Raw, RawFile
 
 
-def read(raw: Raw, dataset: Dataset, contract: Contract) -> Artifact:
+class Piece(BaseModel):
+    """One file as it is to be read: no title, no address, no path, so that a change of these reads nothing again.
+
+    Where the file came from stands in the artifact's `meta`, for messages.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: Artifact
+    expected: Expected
+    constant: dict[str, str]
+    member: str | None
+
+    @property
+    def origin(self) -> str:
+        return str(self.artifact.meta["origin"])
+
+
+def pieces(raw: Raw, dataset: Dataset, contract: Contract) -> list[Piece]:
+    """All that decides what the files are read as."""
+    return [_piece(file, dataset, contract) for file in raw.files]
+
+
+def read(pieces: list[Piece], contract: Contract) -> Artifact:
     """The table of a dataset (kind "tables"): its parts one below the other, typed by the contract."""
-    tables = [_part(file, dataset, contract) for file in raw.files]
+    tables = [_part(piece, contract) for piece in pieces]
     table = pa.table(
         {name: _column([part[name] for part in tables], column.dtype) for name, column in contract.columns.items()}
     )
-    origins = [file.origin for file in raw.files]
+    origins = [piece.origin for piece in pieces]
     if not table.num_rows:
         raise BadInput(f"{', '.join(origins)}: there is a header and no row below it; give a file with rows.")
     files = [[origin, part.num_rows] for origin, part in zip(origins, tables, strict=True)]
@@ -47,18 +71,24 @@ def member_of(data: bytes, name: str, origin: str) -> bytes:
         raise BadInput(f"{origin} cannot be unpacked ({error}); fetch it again, or drop `member`.") from None
 
 
-def _part(file: RawFile, dataset: Dataset, contract: Contract) -> pa.Table:
+def _piece(file: RawFile, dataset: Dataset, contract: Contract) -> Piece:
+    source = dataset.source
+    return Piece(
+        artifact=file.artifact.model_copy(update={"meta": file.artifact.meta | {"origin": file.origin}}),
+        expected=expected_of(dataset, contract, file.part),
+        constant={dataset.part_column: file.part} if dataset.part_column in contract.columns else {},
+        member=source.parts[file.part].member if isinstance(source, UrlSource) and file.fetched else None,
+    )
+
+
+def _part(piece: Piece, contract: Contract) -> pa.Table:
     """The contract's columns of one file, not typed yet."""
-    table, _ = open_table(_bytes(file, dataset), expected_of(dataset, contract, file.part), file.origin)
-    if dataset.part_column in contract.columns:
-        table = table.append_column(dataset.part_column, pa.repeat(file.part, table.num_rows))
+    data = current().read_bytes(piece.artifact)
+    data = member_of(data, piece.member, piece.origin) if piece.member else data
+    table, _ = open_table(data, piece.expected, piece.origin)
+    for name, value in piece.constant.items():
+        table = table.append_column(name, pa.repeat(value, table.num_rows))
     return table.select(list(contract.columns))
-
-
-def _bytes(file: RawFile, dataset: Dataset) -> bytes:
-    data = current().read_bytes(file.artifact)
-    member = dataset.source.parts[file.part].member if isinstance(dataset.source, UrlSource) else None
-    return member_of(data, member, file.origin) if member and file.fetched else data
 
 
 def _column(parts: list[pa.ChunkedArray], kind: Kind) -> pa.ChunkedArray:

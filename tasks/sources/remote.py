@@ -1,8 +1,6 @@
 """Downloads: streamed to a temporary file, held to a sha256, remembered, so that the next run asks nobody."""
 
 import logging
-import os
-import re
 import tempfile
 from pathlib import Path
 
@@ -10,7 +8,7 @@ import httpx
 
 from tasks.artifacts import Artifact, current
 from tasks.errors import BadInput, Unavailable
-from tasks.sources.catalog import Dataset, UrlPart, UrlSource, masked
+from tasks.sources.catalog import Dataset, UrlPart, UrlSource, expand, masked
 from tasks.sources.raw import RawFile
 from tasks.sources.state import Held, held, hold, remote_key
 
@@ -54,20 +52,6 @@ def download(url: str, shown: str) -> Artifact:
                 "or give the file by --file."
             ) from None
         return current().put_file("raw", path)
-
-
-def expand(template: str) -> str:
-    """The text with ${VARIABLES} of the environment put in; they never reach a record."""
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in os.environ:
-            raise BadInput(
-                f"The environment has no variable {name}, which the address {masked(template)} needs; set it."
-            )
-        return os.environ[name]
-
-    return re.sub(r"\$\{(\w+)\}", value, template)
 
 
 def _judged(source: UrlPart, artifact: Artifact, before: Held | None, shown: str) -> str | None:

@@ -20,6 +20,7 @@ from tasks.sources.catalog import (
     SqlSource,
     UrlPart,
     UrlSource,
+    expand,
     masked,
 )
 
@@ -56,7 +57,7 @@ def source_state(dataset: Dataset, files: dict[str, str], max_age: float = 24.0)
     """A digest that changes when the sources do.
 
     Local files count by content; a remote source counts as unchanged for `max_age` hours after it was last asked,
-    one with a stated sha256 for ever. The order within the parts counts, the names of the files do not.
+    one with a stated sha256 for ever; while it must be asked, no two digests are equal. The order within the parts counts, the names of the files do not.
     """
     state: dict[str, object] = {
         part: [file_digest(path) for path in paths] for part, paths in local_files(dataset, files).items()
@@ -96,12 +97,13 @@ def hold(key: str, artifact: Artifact) -> None:
 
 
 def remote_key(dataset: Dataset, part: str) -> str:
-    """What names a remote source: its address as the catalog has it, without the values of variables."""
+    """What names a remote source: its address, of which the values of variables count by their digest alone."""
     source = dataset.source
     if isinstance(source, UrlSource):
-        return f"url {source.parts[part].url}"
+        url = source.parts[part].url
+        return f"url {url} {_address(url)}"
     assert isinstance(source, SqlSource)
-    return f"sql {masked(source.url)} {source.query}"
+    return f"sql {masked(source.url)} {_address(source.url)} {source.query}"
 
 
 def _remote_state(dataset: Dataset, part: str, max_age: float) -> str:
@@ -114,7 +116,12 @@ def _remote_state(dataset: Dataset, part: str, max_age: float) -> str:
     if isinstance(source, GeneratorSource):
         return f"{source.name} {source.rows} {source.seed} {file_sha256(Path(__file__).with_name('generators.py'))}"
     record = held(remote_key(dataset, part), max_age)
-    return record.sha256 if record else "to be asked"
+    return record.sha256 if record else f"to be asked at {time.time()}"
+
+
+def _address(url: str) -> str:
+    """Tells the databases apart that one ${VARIABLE} may name."""
+    return sha256(expand(url).encode())[:16]
 
 
 def _split(dataset: Dataset, entry: str) -> tuple[str, str]:

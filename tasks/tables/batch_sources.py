@@ -12,15 +12,13 @@ import pyarrow.parquet as pq
 from tasks.artifacts import opened
 from tasks.errors import BadInput
 from tasks.sources import database, values
-from tasks.sources.catalog import masked
+from tasks.sources.catalog import expand, holds_secret, masked
 from tasks.sources.formats import open_table
 from tasks.sources.layout import Expected, Layout, check_columns, clean, kind_of, read_head, text_layout
-from tasks.sources.remote import expand
 
 BATCH = 20_000  # rows
 BLOCK = 1 << 20  # bytes of CSV text; pyarrow reads 32 of them ahead
 FORMATS = (".parquet", ".csv")
-SECRET = re.compile(r"://[^:/@]*:[^@/]+@|[?&](password|passwd|pwd|token|secret)=[^&]", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def _check_address(source: str, query: str | None) -> None:
             f"{shown} is an address: for a database say --query too, as in --query 'SELECT * FROM applications'; "
             "what lies behind a web address must be downloaded first."
         )
-    if SECRET.search(re.sub(r"\$\{\w+\}", "", source)):
+    if holds_secret(source):
         raise BadInput(
             f"The address {shown} holds a password, which the record of the run would keep; put it into a variable of "
             "the environment and write ${NAME} in its place."

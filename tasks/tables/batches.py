@@ -104,8 +104,10 @@ def typed(batch: pa.Table, schema: list[Field], origin: str, before: int) -> pa.
 
 
 def parsed(column: pa.ChunkedArray, kind: Kind) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """As training reads it (`values.parse`); numbers that are numbers already need not become text for that."""
-    if kind != "float" or not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+    """As training reads it (`values.parse`); what becomes the same number without it need not become text for that.
+
+    A float32 is no such: training reads its shortest text, and 0.1 is then another number than the cast one."""
+    if kind != "float" or not (pa.types.is_float64(column.type) or pa.types.is_integer(column.type)):
         return values.parse(column, kind)
     numbers = column.cast(pa.float64(), safe=False)
     numbers = pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)

@@ -33,6 +33,19 @@ LARGE_PROFILE = {
 }
 FEW = 8  # inputs below which half of them per tree would hide what only two together say
 MOST_ROUNDS = 3000
+ROUNDS = (  # the names that LightGBM takes for the number of rounds; in the parameters they win over the argument
+    "num_iterations",
+    "num_iteration",
+    "n_iter",
+    "num_tree",
+    "num_trees",
+    "num_round",
+    "num_rounds",
+    "nrounds",
+    "num_boost_round",
+    "n_estimators",
+    "max_iter",
+)
 PATIENCE = 100
 OBJECTIVES = {"mae": ("regression_l1", "l1"), "auc": ("binary", "auc")}
 BY_TASK = {
@@ -51,9 +64,8 @@ def fit(features: Artifact, split: Artifact, transform: Artifact, subject: Subje
     first = stopped_early((inputs[train], target[train]), (inputs[valid], target[valid]), options, learned.categorical)
     raw = np.asarray(first.predict(inputs[valid], raw_score=True)).reshape(int(valid.sum()), -1)
     score = value(training.metric, target[valid], link(subject.task, raw))
-    final = lightgbm.train(
-        options, _dataset(inputs[train | valid], target[train | valid], learned.categorical), first.best_iteration
-    )
+    whole = _dataset(inputs[train | valid], target[train | valid], learned.categorical)
+    final = lightgbm.train(bounded(options)[0], whole, first.best_iteration)
     card = Card(
         family="booster",
         task=subject.task,
@@ -87,9 +99,14 @@ def stopped_early(
     data = _dataset(*train, categorical)
     held = lightgbm.Dataset(valid[0], valid[1], reference=data, categorical_feature=categorical, free_raw_data=False)
     stop = lightgbm.early_stopping(PATIENCE, first_metric_only=True, verbose=False)
-    rounds = int(options.get("num_iterations", MOST_ROUNDS))
-    left = {name: given for name, given in options.items() if name != "num_iterations"}
+    left, rounds = bounded(options)
     return lightgbm.train(left, data, rounds, valid_sets=[held], callbacks=[stop])
+
+
+def bounded(options: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The parameters without the number of rounds, and that number: an upper bound, early stopping decides below it."""
+    given = [int(value) for name, value in options.items() if name in ROUNDS]
+    return {name: value for name, value in options.items() if name not in ROUNDS}, min(given, default=MOST_ROUNDS)
 
 
 def text_of(booster: lightgbm.Booster) -> str:

@@ -1,5 +1,6 @@
 """What a version is worth: metrics with intervals, per slice, and how far its probabilities can be trusted."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -55,38 +56,56 @@ class Evaluation(BaseModel, frozen=True):
 
 @dataclass(frozen=True)
 class Scored:
-    """The rows of a part with their truth [n] and predictions [n, k]; `positions` are rows of the checked table."""
+    """The rows of a part with their truth [n] and predictions [n, k]; `positions` are rows of the checked table.
+
+    Rows with the same number in `groups` are not independent; `unseen` counts levels that the model never saw."""
 
     positions: NDArray[Any]
     target: Matrix
     predictions: Matrix
+    groups: NDArray[Any]
+    unseen: dict[str, int]
+
+    def only(self, inside: NDArray[np.bool_]) -> "Scored":
+        """Some of the rows."""
+        rows = (self.positions, self.target, self.predictions, self.groups)
+        return Scored(*(values[inside] for values in rows), self.unseen)
 
 
 def evaluate(scores: Artifact, table: Artifact, subject: Subject, slices: tuple[str, ...] = ()) -> Evaluation:
     """Every metric of the task on the test part, whole and per value of the `slices` columns of the checked table."""
     test = scored(scores, table, subject)
-    metrics = measure(METRICS[subject.task], test.target, test.predictions)
-    parts = tuple(_measured(*found, test, subject) for found in members(table, slices, test.positions))
+    metrics = measure(METRICS[subject.task], test.target, test.predictions, test.groups)
+    parts = tuple(
+        _measured(column, value, test.only(inside), subject)
+        for column, value, inside in members(table, slices, test.positions)
+    )
     bins = _reliability(test) if subject.task == "binary" else ()
-    unseen = dict(scores.meta.get("unseen", {}))
-    return Evaluation(rows=len(test.target), metrics=metrics, slices=parts, reliability=bins, unseen=unseen)
+    return Evaluation(rows=len(test.target), metrics=metrics, slices=parts, reliability=bins, unseen=test.unseen)
 
 
 def scored(scores: Artifact, table: Artifact, subject: Subject) -> Scored:
     """The test part of the scores beside the truth, which any table aligned with the split has."""
     said = read_table(scores)
+    about = json.loads(said["about"][0].as_py())
     inside = column_array(said, "part") == "test"
     positions = column_array(said, "position")[inside]
     target = column_array(read_table(table, [subject.target]), subject.target)
     classes = classes_of(target, subject)
-    if subject.task != "regression" and list(classes) != list(scores.meta["classes"]):
+    if subject.task != "regression" and list(classes) != about["classes"]:
         raise BadInput(
-            f"The model knows the classes {scores.meta['classes']} of {subject.target!r}, the data has "
+            f"The model knows the classes {about['classes']} of {subject.target!r}, the data has "
             f"{list(classes)}; train on this data to compare."
         )
     names = [name for name in said.column_names if name.startswith("p") and name[1:].isdigit()]
     predictions = np.column_stack([column_array(said, name)[inside] for name in names])
-    return Scored(positions=positions, target=target_of(target, subject, classes)[positions], predictions=predictions)
+    return Scored(
+        positions=positions,
+        target=target_of(target, subject, classes)[positions],
+        predictions=predictions,
+        groups=column_array(said, "group")[inside],
+        unseen=about["unseen"],
+    )
 
 
 def members(
@@ -109,16 +128,16 @@ def members(
                 yield column, str(value), inside
 
 
-def measurable(metric: str, target: Matrix) -> bool:
-    """AUC needs two rows of each class."""
-    return metric != "auc" or 2 <= target.sum() <= len(target) - 2
+def measurable(metric: str, side: Scored) -> bool:
+    """An interval needs two groups of rows; AUC two of each class."""
+    parts = [side.groups[side.target == label] for label in (0, 1)] if metric == "auc" else [side.groups]
+    return all(len(np.unique(groups)) >= 2 for groups in parts)
 
 
-def _measured(column: str, value: str, inside: NDArray[np.bool_], test: Scored, subject: Subject) -> Slice:
-    target = test.target[inside]
-    names = [name for name in METRICS[subject.task] if measurable(name, target)]
-    metrics = measure(names, target, test.predictions[inside])
-    return Slice(column=column, value=value, rows=int(inside.sum()), metrics=metrics)
+def _measured(column: str, value: str, rows: Scored, subject: Subject) -> Slice:
+    names = [name for name in METRICS[subject.task] if measurable(name, rows)]
+    metrics = measure(names, rows.target, rows.predictions, rows.groups)
+    return Slice(column=column, value=value, rows=len(rows.target), metrics=metrics)
 
 
 def _reliability(test: Scored) -> tuple[Bin, ...]:

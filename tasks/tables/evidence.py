@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
@@ -12,14 +13,15 @@ from tasks.errors import BadInput
 from tasks.registry.gate import BASELINE, Check, Evidence, floor_check
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
-from tasks.tables.arrays import column_array, parts_of
+from tasks.tables.arrays import column_array, columns_of, parts_of
 from tasks.tables.behaviour import behave
 from tasks.tables.budgets import check_budgets
-from tasks.tables.evaluation import FEWEST, Scored, measurable, members, scored
+from tasks.tables.evaluation import FEWEST, MOST, Scored, measurable, members, scored
 from tasks.tables.metrics import difference, higher_is_better, measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.requests import request_rows
 from tasks.tables.specs import METRICS, Subject, TabularRecipe
+from tasks.tables.splits import content_hash
 
 ROWS = 200  # real requests for behaviour and latency
 FEWEST_FAIR = 5
@@ -27,11 +29,12 @@ RECENT = 0.1  # least share of the test rows in the newest window
 
 
 class Side(BaseModel, frozen=True):
-    """A version, or the baseline: its scores on the newest split, and the split that it was trained with."""
+    """A version, or the baseline: its scores on the newest split, and the split (of `table`) it was trained with."""
 
     version: str
     scores: Artifact
     trained: Artifact | None = None
+    table: Artifact | None = None
 
 
 class Ground(BaseModel, frozen=True):
@@ -65,7 +68,6 @@ def gather(
     """Everything that the gate asks of a tabular candidate; `release` is its folder, `rivals` the last champions."""
     ours, theirs = _fair(ground, subject, candidate, opponent)
     names = METRICS[recipe.task]
-    gap = difference(recipe.metric, ours.target, ours.predictions, theirs.predictions)
     checks = [
         *_choice(facts.refusal),
         *_floors(recipe, ours),
@@ -82,9 +84,9 @@ def gather(
         higher_is_better=higher_is_better(recipe.metric),
         margin=recipe.margin,
         rows=len(ours.target),
-        candidate_metrics=measure(names, ours.target, ours.predictions),
-        opponent_metrics=measure(names, theirs.target, theirs.predictions),
-        difference=gap,
+        candidate_metrics=measure(names, ours.target, ours.predictions, ours.groups),
+        opponent_metrics=measure(names, theirs.target, theirs.predictions, theirs.groups),
+        difference=_gap(recipe, ours, theirs),
         checks=checks,
         data_changed=facts.data_changed,
         code_changed=facts.code_changed,
@@ -108,21 +110,35 @@ def _fair(ground: Ground, subject: Subject, candidate: Side, opponent: Side) -> 
             f"Only {int(fair.sum())} of {len(fair)} test rows are new to both {candidate.version} and "
             f"{opponent.version}; keep the split of the recipe as it was, or add rows."
         )
-    return _only(ours, fair), _only(theirs, fair)
+    return ours.only(fair), theirs.only(fair)
+
+
+def _gap(recipe: TabularRecipe, ours: Scored, theirs: Scored) -> Interval:
+    return difference(recipe.metric, ours.target, ours.predictions, theirs.predictions, ours.groups)
 
 
 def _untrained(ground: Ground, positions: NDArray[Any], sides: Sequence[Side]) -> NDArray[np.bool_]:
-    here = column_array(read_table(ground.split, ["row"]), "row")[positions]
-    fair = np.ones(len(here), dtype=bool)
+    fair = np.ones(len(positions), dtype=bool)
     for side in sides:
         if side.trained is not None and side.trained.digest != ground.split.digest:
-            grown = column_array(read_table(side.trained, ["row"]), "row")[parts_of(side.trained) != "test"]
-            fair &= ~np.isin(here, grown)
+            here, there = _hashes(ground, side.trained, side.table)
+            fair &= ~np.isin(here[positions], there[parts_of(side.trained) != "test"])
     return fair
 
 
-def _only(side: Scored, inside: NDArray[np.bool_]) -> Scored:
-    return Scored(side.positions[inside], side.target[inside], side.predictions[inside])
+def _hashes(ground: Ground, trained: Artifact, table: Artifact | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """What names a row here and where a side was trained: its content, in the columns that both tables have."""
+    names = _names(ground.table)
+    common = [] if table is None else sorted(names & _names(table))
+    if table is None or not common or names == _names(table):
+        here, there = (column_array(read_table(split, ["row"]), "row") for split in (ground.split, trained))
+        return here, there
+    here, there = (content_hash(columns_of(read_table(one, common), common)) for one in (ground.table, table))
+    return here, there
+
+
+def _names(table: Artifact) -> set[str]:
+    return set(pq.read_schema(current().path(table)).names)
 
 
 def _against_best(
@@ -132,7 +148,7 @@ def _against_best(
     gaps = []
     for rival in rivals:
         ours, theirs = _fair(ground, subject, candidate, rival)
-        gaps.append(difference(recipe.metric, ours.target, ours.predictions, theirs.predictions))
+        gaps.append(_gap(recipe, ours, theirs))
     return min(gaps, key=lambda gap: gap.value, default=None)
 
 
@@ -143,21 +159,31 @@ def _choice(refusal: str | None) -> list[Check]:
 
 
 def _floors(recipe: TabularRecipe, ours: Scored) -> list[Check]:
-    found = measure(list(recipe.floors), ours.target, ours.predictions) if recipe.floors else {}
+    found = measure(list(recipe.floors), ours.target, ours.predictions, ours.groups) if recipe.floors else {}
     return [floor_check(name, found[name], bound, higher_is_better(name)) for name, bound in recipe.floors.items()]
 
 
 def _slices(recipe: TabularRecipe, ground: Ground, ours: Scored) -> list[Check]:
-    checks = []
+    """The floors of each slice; what cannot be held to them is said in one line per column."""
+    if not recipe.slice_floors:
+        return []
+    checks, left = [], {column: len(ours.target) for column in recipe.slices}
     for column, value, inside in members(ground.table, tuple(recipe.slices), ours.positions):
-        target, predictions = ours.target[inside], ours.predictions[inside]
-        names = [name for name in recipe.slice_floors if measurable(name, target)]
-        found = measure(names, target, predictions) if names else {}
+        rows = ours.only(inside)
+        names = [name for name in recipe.slice_floors if measurable(name, rows)]
+        found = measure(names, rows.target, rows.predictions, rows.groups)
+        left[column] -= len(rows.target) if len(names) == len(recipe.slice_floors) else 0
         checks += [
             floor_check(name, found[name], recipe.slice_floors[name], higher_is_better(name), f"{column}={value}")
             for name in names
         ]
-    return checks
+    return checks + [_unmeasured(column, rows) for column, rows in left.items() if rows]
+
+
+def _unmeasured(column: str, rows: int) -> Check:
+    why = f"values with under {FEWEST} rows, of one class, or beyond the {MOST} commonest"
+    text = f"Slices of {column} not measured: {rows} rows of {why}."
+    return Check(name=f"slices {column}", number=rows, bound="none", ok=True, text=text)
 
 
 def _newest(recipe: TabularRecipe, ground: Ground, opponent: Side, ours: Scored, theirs: Scored) -> list[Check]:
@@ -166,9 +192,9 @@ def _newest(recipe: TabularRecipe, ground: Ground, opponent: Side, ours: Scored,
         return []
     times = column_array(read_table(ground.table, [ground.time]), ground.time)[ours.positions]
     inside, since = _window(times)
-    if inside.sum() < FEWEST or not measurable(recipe.metric, ours.target[inside]):
+    if inside.sum() < FEWEST or not measurable(recipe.metric, ours.only(inside)):
         return []
-    gap = difference(recipe.metric, ours.target[inside], ours.predictions[inside], theirs.predictions[inside])
+    gap = _gap(recipe, ours.only(inside), theirs.only(inside))
     return [
         Check(
             name=f"newest {ground.time}",

@@ -23,6 +23,7 @@ def source(reference: str | None, folders: list[Path]) -> Artifact | None:
     if reference is None:
         return None
     path = own_features.find(reference, folders)
+    own_features.load(path, reference)  # what is wrong with it is said of the user's own file, not of the store's copy
     return current().put_file("code", path, ".py", meta={"name": path.name})
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.errors import BadInput
-from tasks.statistics import CELLS, MANY, ROUNDS, Interval, delong, delong_difference
+from tasks.statistics import Interval, delong, delong_difference, intervals
 from tasks.tables.transform import Matrix
 
 BINS = 10
@@ -141,22 +141,28 @@ def value(name: str, target: Matrix, predictions: Matrix) -> float:
     return float(METRICS[name].finish(METRICS[name].terms(target, predictions).mean(axis=0)))
 
 
-def measure(names: Sequence[str], target: Matrix, predictions: Matrix, seed: int = 0) -> dict[str, Interval]:
-    """Each metric with its 95 % interval: DeLong for AUC, else the bootstrap (beyond 50 000 rows the delta method)."""
+def measure(
+    names: Sequence[str], target: Matrix, predictions: Matrix, groups: Matrix | None = None, seed: int = 0
+) -> dict[str, Interval]:
+    """Each metric with its 95 % interval: DeLong for AUC, else the bootstrap; rows of one of `groups` go together."""
     if len(target) < 2:
         raise BadInput(f"Metrics need at least 2 rows; this part has {len(target)}. Add rows, or change the split.")
     smooth = [name for name in names if name != "auc"]
     terms = [METRICS[name].terms(target, predictions) for name in smooth]
     ends = np.cumsum([0, *(term.shape[1] for term in terms)])
     finishes = [_slice(METRICS[name].finish, ends[place], ends[place + 1]) for place, name in enumerate(smooth)]
-    found = dict(zip(smooth, _intervals(np.hstack(terms), finishes, seed), strict=True)) if smooth else {}
-    return {name: delong(target, predictions[:, 0]) if name == "auc" else found[name] for name in names}
+    found = dict(zip(smooth, intervals(np.hstack(terms), finishes, groups, seed), strict=True)) if smooth else {}
+    return {name: delong(target, predictions[:, 0], groups) if name == "auc" else found[name] for name in names}
 
 
-def difference(name: str, target: Matrix, candidate: Matrix, opponent: Matrix, seed: int = 0) -> Interval:
-    """How much better the candidate is on the same rows, with its 95 % interval; positive is better in any metric."""
+def difference(
+    name: str, target: Matrix, candidate: Matrix, opponent: Matrix, groups: Matrix | None = None, seed: int = 0
+) -> Interval:
+    """How much better the candidate is on the same rows, with its 95 % interval; positive is better in any metric.
+
+    Both sides' terms are drawn together, which keeps the pairing (Efron & Tibshirani 1993, §8.3)."""
     if name == "auc":
-        return delong_difference(target, candidate[:, 0], opponent[:, 0])
+        return delong_difference(target, candidate[:, 0], opponent[:, 0], groups)
     metric = METRICS[name]
     ours, theirs = metric.terms(target, candidate), metric.terms(target, opponent)
     sign, half = (1.0 if metric.higher_is_better else -1.0), ours.shape[1]
@@ -164,49 +170,8 @@ def difference(name: str, target: Matrix, candidate: Matrix, opponent: Matrix, s
     def gain(means: Matrix) -> Matrix:
         return np.asarray(sign * (metric.finish(means[..., :half]) - metric.finish(means[..., half:])))
 
-    return _intervals(np.hstack([ours, theirs]), [gain], seed)[0]
+    return intervals(np.hstack([ours, theirs]), [gain], groups, seed)[0]
 
 
 def _slice(finish: Callable[[Matrix], Matrix], start: int, end: int) -> Callable[[Matrix], Matrix]:
     return lambda means: finish(means[..., start:end])
-
-
-def _intervals(terms: Matrix, finishes: Sequence[Callable[[Matrix], Matrix]], seed: int) -> list[Interval]:
-    centre = terms.mean(axis=0)
-    if len(terms) > MANY:
-        return [_delta(terms - centre, centre, finish) for finish in finishes]
-    means = _resampled(terms, seed)
-    return [_percentiles(float(finish(centre)), finish(means)) for finish in finishes]
-
-
-def _resampled(terms: Matrix, seed: int) -> Matrix:
-    """Means of the terms over resamples of the rows, [rounds, m]: a product with the counts of each row's draws."""
-    rows, generator = len(terms), np.random.default_rng(seed)
-    step, means = max(1, CELLS // rows), []
-    for start in range(0, ROUNDS, step):
-        size = min(step, ROUNDS - start)
-        drawn = generator.integers(0, rows, (size, rows)) + np.arange(size)[:, None] * rows
-        counts = np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows)
-        means.append(counts.astype(np.float64) @ terms / rows)
-    return np.vstack(means)
-
-
-def _percentiles(centre: float, values: Matrix) -> Interval:
-    low, high = np.quantile(values, [0.025, 0.975])
-    return _interval(float(low), centre, float(high))
-
-
-def _delta(residuals: Matrix, centre: Matrix, finish: Callable[[Matrix], Matrix]) -> Interval:
-    """value ± 1.96·√(gᵀΣg/n), the gradient g by central differences (the delta method)."""
-    step = 1e-6 * np.maximum(np.abs(centre), 1e-3)
-    moves = np.diag(step)
-    gradient = (finish(centre + moves) - finish(centre - moves)) / (2 * step)
-    half = 1.959964 * float((residuals @ gradient).std()) / np.sqrt(len(residuals))
-    middle = float(finish(centre))
-    return _interval(middle - half, middle, middle + half)
-
-
-def _interval(low: float, centre: float, high: float) -> Interval:
-    """To twelve digits: the last ones of a product depend on the number of threads, and digests must not."""
-    low, centre, high = (float(f"{number:.12g}") for number in (low, centre, high))
-    return Interval(low=low, value=centre, high=high)

@@ -2,6 +2,7 @@
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
@@ -12,6 +13,8 @@ from tasks.errors import BadInput
 
 Row = dict[str, Any]
 RowFunction = Callable[[Row], Row]
+RUNNING = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
+LOADING = (SyntaxError, ImportError, NameError, OSError, *RUNNING)
 
 
 def find(reference: str, folders: list[Path]) -> Path:
@@ -35,7 +38,13 @@ def load(path: Path, reference: str) -> RowFunction:
         if spec is None or spec.loader is None:
             raise BadInput(f"{path} is not a Python file; the recipe's features name a module and a function in it.")
         module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except LOADING as error:
+            told = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
+            raise BadInput(
+                f"The features {reference!r} cannot be loaded: {path}, line {_line(error, path)}: {told}; mend the file."
+            ) from error
         sys.modules[name] = module
     found = getattr(module, function, None)
     if not callable(found):
@@ -43,14 +52,20 @@ def load(path: Path, reference: str) -> RowFunction:
     return partial(_guarded, found, reference)
 
 
+def _line(error: BaseException, path: Path) -> int | None:
+    """Where in the file: the line of its syntax, or the last one of it that ran."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return error.lineno
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((frame.lineno for frame in reversed(frames) if frame.filename == str(path)), None)
+
+
 def _guarded(function: Callable[[Row], Mapping[str, Any]], reference: str, row: Row) -> Row:
     try:
         result = function(dict(row))
-    except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+    except RUNNING as error:
         told = f"{type(error).__name__}: {error}"
-        raise BadInput(
-            f"The features {reference!r} failed with {told} on the row {row!r}; mend the function."
-        ) from error
+        raise BadInput(f"The features {reference!r} failed with {told}; mend the function.") from error
     if not isinstance(result, Mapping):
         raise BadInput(
             f"The features {reference!r} returned {type(result).__name__}; they must return a dict of columns."

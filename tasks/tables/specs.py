@@ -113,6 +113,8 @@ class TabularRecipe(Recipe):
             raise ValueError(f"no metric {', '.join(sorted(unknown))} for {self.task}; there are {', '.join(known)}")
         if self.target in self.drop:
             raise ValueError(f"the target {self.target} is in `drop`")
+        if self.slice_floors and not self.slices:
+            raise ValueError("`slice_floors` hold for nothing without `slices`; name the columns there")
         return self
 
     def subject(self, time: str | None = None, group: str | None = None) -> Subject:

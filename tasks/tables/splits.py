@@ -31,7 +31,9 @@ class PartReport(BaseModel, frozen=True):
 
 
 class Split(BaseModel, frozen=True):
-    """`artifact`: a table aligned with the one that was split, `part` and `row` (hash of the whole row)."""
+    """`artifact`: a table aligned with the one that was split: `part`, `row` (hash of the whole row), `group`.
+
+    A group is what the split column says, else rows with equal inputs: not independent, so drawn together."""
 
     artifact: Artifact
     report: tuple[PartReport, ...]
@@ -41,15 +43,17 @@ def split(table: Artifact, subject: Subject, spec: SplitSpec, drop: tuple[str, .
     """A part for each row. By hash, rows with equal inputs land together, and new rows move no old one."""
     rows = read_table(table)
     inputs = input_names(rows.column_names, subject, drop)
+    named = [spec.column] if spec.by == "group" and spec.column else inputs
+    group = content_hash(columns_of(rows, named))
     if spec.by == "time" and spec.column:
         part = _by_time(column_array(rows, spec.column), spec)
     else:
-        named = [spec.column] if spec.by == "group" and spec.column else inputs
-        part = by_hash(content_hash(columns_of(rows, named)), spec)
+        part = by_hash(group, spec)
     report = _report(part, column_array(rows, subject.target), subject)
     _check(report, subject, spec)
     whole = content_hash(columns_of(rows, rows.column_names))
-    stored = pa.table({"part": pa.array(np.take(PARTS, part), pa.string()), "row": whole.view(np.int64)})
+    hashes = {"row": whole.view(np.int64), "group": group.view(np.int64)}
+    stored = pa.table({"part": pa.array(np.take(PARTS, part), pa.string()), **hashes})
     return Split(artifact=put_table("splits", stored), report=report)
 
 

@@ -1,5 +1,7 @@
 """Following an alias: swaps under load, refusals, an absent registry, the challenger."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from typing import Any
 
 from tasks.watching import log
 from tasks.watching.replicas import replicas
-from tests.bentos.conftest import FIELDS, ROW, Registry, Running, Serve, write_release
+from tests.bentos.conftest import FIELDS, ROOT, ROW, Registry, Running, Serve, write_release
 
 
 def until(condition: Callable[[], Any], limit: float = 10) -> Any:
@@ -145,6 +147,37 @@ def test_a_bento_serves_its_baked_version(serve: Serve, tmp_path: Path) -> None:
     assert version(running) == "9"
 
 
+def test_a_bento_follows_its_own_release(serve: Serve, registry: Registry, tmp_path: Path) -> None:
+    running = follow(serve, registry, release=None, baked=write_release(tmp_path / "baked", 7.0), baked_version="9")
+    assert version(running) == "1"
+    assert running.client.get("/ready").json()["status"] == "ready"
+
+
+def test_following_without_a_release_is_told(serve: Serve, registry: Registry, folder: Path) -> None:
+    running = follow(serve, registry, release=None, folder=folder)
+    assert version(running).startswith("local-")
+    assert running.client.get("/ready").json()["status"] == "degraded"
+    assert "set PENSTOCK_RELEASE" in reasons(running)
+
+
+def test_few_folders_are_kept_and_never_less_than_what_is_in_use(
+    serve: Serve, registry: Registry, data_root: Path
+) -> None:
+    running = follow(serve, registry)
+    kept = data_root / "served" / "wine"
+    for number in (2, 3, 4, 5):
+        registry.add(number, spoilt=True)
+        registry.move("champion", number)
+        until(lambda number=number: f"v{number} is not served" in reasons(running))
+    assert sorted(path.name for path in kept.iterdir()) == ["v1", "v3", "v4", "v5"]
+    registry.add(6)
+    registry.move("champion", 6)
+    until(lambda: version(running) == "6")
+    registry.move("champion", 3)
+    until(lambda: "v3 is not served" in reasons(running))
+    assert sorted(path.name for path in kept.iterdir()) == ["v3", "v5", "v6"]
+
+
 def test_no_champion_yet(serve: Serve, registry: Registry) -> None:
     del registry.aliases["champion"]
     running = follow(serve, registry)
@@ -195,6 +228,31 @@ def test_a_slow_challenger_is_given_less(serve: Serve, registry: Registry) -> No
     os.kill(process.pid, signal.SIGCONT)
     assert running.desk.metrics.shadow_dropped._value.get() > 0
     assert sorted(took)[45] < 0.05
+
+
+def test_a_challenger_that_prints_does_not_stand_still(tmp_path: Path) -> None:
+    folder = write_release(tmp_path / "release")
+    code = (
+        "import sys; from bentos.kit import challenger\n"
+        "def loud(handle, writer, lines):\n"
+        "    print('x' * 300_000, flush=True)\n"
+        "challenger.follow = loud\n"
+        "challenger.main(*sys.argv[1:])\n"
+    )
+    words = ["bentos.tabular.model:load_tabular", str(folder), "1", str(tmp_path / "log"), "one-shadow"]
+    with (tmp_path / "errors").open("wb") as errors:
+        child = subprocess.Popen(
+            [sys.executable, "-c", code, *words], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=errors,
+        )  # fmt: skip
+    assert child.stdout is not None
+    with child.stdout:
+        assert child.stdout.readline() == b'{"refused":""}\n'
+        try:
+            assert child.wait(20) == 0
+        finally:
+            child.kill()
+    assert (tmp_path / "errors").stat().st_size > 300_000
 
 
 def test_a_spoilt_challenger_is_refused(serve: Serve, registry: Registry) -> None:

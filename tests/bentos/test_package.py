@@ -95,7 +95,7 @@ def test_it_serves_its_baked_version_and_follows_when_told(
     registry.add(4, intercept=4.0)
     registry.move("champion", 4)
     registry.down = True
-    settings = {"PENSTOCK_FOLLOW": "champion", "PENSTOCK_RELEASE": "wine", "MLFLOW_TRACKING_URI": registry.url}
+    settings = {"PENSTOCK_FOLLOW": "champion", "MLFLOW_TRACKING_URI": registry.url}
     with bentoml_serve(tmp_path / "follow", "wine:latest", cwd=tmp_path, BENTOML_HOME=str(home), **settings) as child:
         assert ready(child).post("/predict", json=ROW).json()["version"] == "3"
         assert child.get("/ready").json()["status"] == "degraded"

@@ -60,6 +60,9 @@ MISTAKES = {
     "compare credit-risk 1 2": "no version 1 of credit-risk",
     "data profile wine-quality": "no snapshot yet",
     "data history wine": "no dataset 'wine'",
+    "train credit-risk --set floors={a": "--set 'floors={a': the value is not readable YAML",
+    "train credit-risk --set name=other": "--set 'name=other': a release is called as its file is",
+    "new tabular ../../evil --from none.csv --target price": "'../../evil' cannot name a release",
     "new tabular mine --from none.csv --target price": "none.csv",
 }
 

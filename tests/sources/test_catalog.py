@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasks.errors import BadInput, NotFound
-from tasks.sources.catalog import FileSource, dataset_names, load_dataset, masked
+from tasks.sources.catalog import FileSource, SqlSource, dataset_names, load_dataset, masked
 from tests.sources.projects import project
 
 BOX = Path(__file__).parents[2] / "data"
@@ -59,3 +59,32 @@ def test_credentials_are_masked() -> None:
     url = "postgresql://me:secret@host/db?password=hidden&sslmode=on"
     assert masked(url) == "postgresql://me:***@host/db?password=***&sslmode=***"
     assert masked("https://host/a.csv") == "https://host/a.csv"
+
+
+@pytest.mark.parametrize("password", ["a/b", "a@b", "@b", "a/b@c", "a?b=c@d", "a#b"])
+def test_a_password_that_is_not_escaped_is_masked_whole(password: str) -> None:
+    assert masked(f"postgresql://me:{password}@host/db") == "postgresql://me:***@host/db"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hunter2@host/db",
+        "postgresql://me:hun/ter@2@host/db",
+        "postgresql://me:@hunter2@host/db",
+        "postgresql://me:${A}hunter2@host/db",
+        "sqlite:///db.sqlite?password=hunter2",
+    ],
+)
+def test_a_password_in_the_catalog_is_refused_and_not_told(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadInput, match=r"write \$\{NAME\}") as caught:
+        project(tmp_path, {"type": "sql", "url": url, "query": "SELECT 1"})
+    assert "hunter2" not in str(caught.value) and "hun/ter" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////a/b.sqlite", "postgresql://${USER}:${PASSWORD}@host:5432/db", "postgresql://me:${P}@h/d?a=b@c"]
+)
+def test_an_address_without_a_password_is_taken(tmp_path: Path, url: str) -> None:
+    dataset, _ = project(tmp_path, {"type": "sql", "url": url, "query": "SELECT 1"})
+    assert isinstance(dataset.source, SqlSource) and dataset.source.url == url

@@ -11,7 +11,7 @@ from tasks.errors import BadInput, Unavailable
 from tasks.sources import database
 from tasks.sources.fetch import fetch, source_state
 from tasks.sources.frames import read_table
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 from tests.sources.projects import project
 
 COLUMNS = {
@@ -40,7 +40,7 @@ def add(url: str, statement: str) -> None:
 
 def test_rows_keep_every_digit(tmp_path: Path, store: Store, url: str) -> None:
     dataset, contract = project(tmp_path, {"type": "sql", "url": url, "query": QUERY}, COLUMNS)
-    table = read_table(read(fetch(dataset, {}), dataset, contract))
+    table = read_table(read(pieces(fetch(dataset, {}), dataset, contract), contract))
     days = [datetime.datetime(2024, 2, 29), datetime.datetime(2024, 3, 1)]
     assert table.to_pydict() == {"id": ["007", "008"], "size": [0.1, None], "day": days, "many": [2**53 + 1, 2]}
 
@@ -51,6 +51,30 @@ def test_the_query_is_asked_again_when_it_is_old(tmp_path: Path, store: Store, u
     add(url, "INSERT INTO things VALUES ('009', 1, '2024-03-02', 3)")
     assert fetch(dataset, {}).digests == first.digests and source_state(dataset, {}) == state
     assert fetch(dataset, {}, 0).digests != first.digests and source_state(dataset, {}) != state
+
+
+def test_a_source_that_must_be_asked_is_never_the_same(tmp_path: Path, store: Store, url: str) -> None:
+    dataset, _ = project(tmp_path, {"type": "sql", "url": url, "query": QUERY}, COLUMNS)
+    assert source_state(dataset, {}) != source_state(dataset, {})
+    fetch(dataset, {})
+    assert source_state(dataset, {}) == source_state(dataset, {})
+    assert source_state(dataset, {}, 0) != source_state(dataset, {}, 0)
+
+
+def test_databases_behind_one_variable_are_kept_apart(
+    tmp_path: Path, store: Store, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = f"sqlite:///{tmp_path}/other.sqlite"
+    add(other, "CREATE TABLE things (id TEXT, size REAL, day TEXT, many INTEGER)")
+    dataset, _ = project(tmp_path, {"type": "sql", "url": "${DB_URL}", "query": QUERY}, COLUMNS)
+    found, states = {}, {}
+    for address in (url, other, url):
+        monkeypatch.setenv("DB_URL", address)
+        found[address], states[address] = fetch(dataset, {}).digests, source_state(dataset, {})
+    assert found[url] != found[other] and states[url] != states[other]
+    monkeypatch.delenv("DB_URL")
+    with pytest.raises(BadInput, match="no variable DB_URL"):
+        source_state(dataset, {})
 
 
 def test_many_rows_come_in_batches(tmp_path: Path, store: Store) -> None:
@@ -77,7 +101,8 @@ def test_what_is_wrong_is_told(store: Store, address: str, query: str, kind: typ
 
 def test_passwords_reach_no_record(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("DB_FOLDER", str(tmp_path))
-    address = "sqlite:///${DB_FOLDER}/db.sqlite?password=hunter2"
+    monkeypatch.setenv("DB_PASSWORD", "hunter2")
+    address = "sqlite:///${DB_FOLDER}/db.sqlite?password=${DB_PASSWORD}"
     dataset, _ = project(tmp_path, {"type": "sql", "url": address, "query": QUERY}, COLUMNS)
     raw = fetch(dataset, {})
     assert raw.files[0].origin == "sqlite:///${DB_FOLDER}/db.sqlite?password=***"

@@ -20,7 +20,7 @@ from tasks.sources.generators import (
     credit_risk,
     draw_applications,
 )
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 
 BOX = Path(__file__).parents[2] / "data"
 ROWS = 20_000
@@ -43,7 +43,7 @@ def test_the_same_seed_and_rows_give_the_same_bytes(store: Store) -> None:
 def test_the_planted_faults_are_there_and_the_rest_fits_the_contract(store: Store) -> None:
     dataset = load_dataset("credit-applications", [BOX])
     contract = load_contract(dataset.contract, [BOX])
-    table = read_table(read(fetch(dataset, {}), dataset, contract))
+    table = read_table(read(pieces(fetch(dataset, {}), dataset, contract), contract))
     assert table.num_rows == ROWS and table["application_id"][6].as_py() == "0000007"
     assert str(table.schema.field("loan_amount").type) == "string"  # "ten thousand" is kept
     faults = {

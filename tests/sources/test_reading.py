@@ -10,11 +10,12 @@ import pytest
 
 from tasks.artifacts import Artifact, Store, opened
 from tasks.errors import BadInput
-from tasks.sources.catalog import load_dataset
-from tasks.sources.contracts import load_contract
+from tasks.planning import key_of, plain
+from tasks.sources.catalog import Dataset, FileSource, load_dataset
+from tasks.sources.contracts import Contract, load_contract
 from tasks.sources.fetch import check_files, fetch, parse_files
 from tasks.sources.frames import read_table, table_digest
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 from tests.sources.projects import project
 
 BOX = Path(__file__).parents[2] / "data"
@@ -26,7 +27,7 @@ def table_of(folder: Path, content: str | bytes | None, rules: dict[str, Any] | 
     dataset, contract = project(folder, more.pop("source", ONE), rules, **more)
     if content is not None:
         (folder / "things.csv").write_bytes(content.encode() if isinstance(content, str) else content)
-    return read(fetch(dataset, {}), dataset, contract)
+    return read(pieces(fetch(dataset, {}), dataset, contract), contract)
 
 
 def test_the_contract_sets_types_and_order(tmp_path: Path, store: Store) -> None:
@@ -105,6 +106,44 @@ def test_a_header_alone_is_no_table(tmp_path: Path, store: Store) -> None:
         table_of(tmp_path, "id,size,kind\n")
 
 
+def key(files: list[Path], dataset: Dataset, contract: Contract) -> str:
+    source = FileSource(type="file", parts={f"part{n}": str(path) for n, path in enumerate(files)})
+    dataset = dataset.model_copy(update={"source": source})
+    found = pieces(fetch(dataset, {}), dataset, contract)
+    return key_of("read", {}, {"pieces": plain(found), "contract": plain(contract)})
+
+
+def test_only_what_changes_the_table_is_in_the_key(tmp_path: Path, store: Store) -> None:
+    here, there = tmp_path / "things.csv", tmp_path / "moved" / "other.csv"
+    there.parent.mkdir()
+    for path in (here, there):
+        path.write_text("id,size,kind\n1,2,a\n")
+    dataset, contract = project(tmp_path, ONE)
+    first = key([here], dataset, contract)
+    told = {"title": "Other", "licence": "MIT", "homepage": "https://a.b", "time": "id", "group": "id"}
+    assert key([there], dataset.model_copy(update=told), contract) == first
+    for change in ({"separator": ","}, {"encoding": "cp1252"}, {"columns": ["a"]}, {"drop": ["a"]}):
+        assert key([here], dataset.model_copy(update=change), contract) != first
+    assert key([here, there], dataset, contract) != first
+    there.write_text("id,size,kind\n1,2,b\n")
+    assert key([there], dataset, contract) != first
+
+
+def test_the_name_of_a_part_is_in_the_key_where_it_is_a_column(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "things.csv").write_text("id,size\n1,2\n")
+    dataset, contract = project(tmp_path, ONE, part_column="kind")
+    raw = fetch(dataset, {})
+    red, white = (
+        plain(
+            pieces(
+                raw.model_copy(update={"files": [raw.files[0].model_copy(update={"part": part})]}), dataset, contract
+            )
+        )
+        for part in ("red", "white")
+    )
+    assert red != white
+
+
 def test_nested_parquet_columns_are_refused(tmp_path: Path, store: Store) -> None:
     FRAME.assign(kind=[["a"], ["b"]]).to_parquet(tmp_path / "things.parquet")
     with pytest.raises(BadInput, match="'kind' holds list"):
@@ -118,7 +157,7 @@ def test_other_columns_are_left_out_where_the_contract_is_not_strict(tmp_path: P
     with pytest.raises(BadInput, match="'more'"):
         check_files(dataset, contract, {})
     check_files(dataset, loose, {})
-    assert read_table(read(fetch(dataset, {}), dataset, loose)).column_names == ["id", "size", "kind"]
+    assert read_table(read(pieces(fetch(dataset, {}), dataset, loose), loose)).column_names == ["id", "size", "kind"]
 
 
 def test_parts_of_different_formats_are_one_table(tmp_path: Path, store: Store) -> None:
@@ -135,7 +174,7 @@ def wine(shared: Path) -> Artifact:
     contract = load_contract(dataset.contract, [BOX])
     files = parse_files(dataset, [f"{part}={shared}/tables/winequality-{part}.csv" for part in ("red", "white")])
     check_files(dataset, contract, files)
-    return read(fetch(dataset, files), dataset, contract)
+    return read(pieces(fetch(dataset, files), dataset, contract), contract)
 
 
 def test_the_real_wines(shared_data: Path, store: Store) -> None:
@@ -158,7 +197,7 @@ def test_the_real_credit_cards(shared_data: Path, store: Store) -> None:
     contract = load_contract(dataset.contract, [BOX])
     files = parse_files(dataset, [str(shared_data / "tables" / "default_of_credit_card_clients.csv")])
     check_files(dataset, contract, files)
-    table = read_table(read(fetch(dataset, files), dataset, contract))
+    table = read_table(read(pieces(fetch(dataset, files), dataset, contract), contract))
     assert table.num_rows == 30_000 and "ID" not in table.column_names
     assert round(sum(table["default payment next month"].to_pylist()) / table.num_rows, 4) == 0.2212
     assert not [field.name for field in table.schema if re.match("string", str(field.type))]
@@ -170,7 +209,7 @@ def test_the_real_credit_cards(shared_data: Path, store: Store) -> None:
 def test_scikit_learns_tables_fit_their_contracts(store: Store, name: str, rows: int) -> None:
     dataset = load_dataset(name, [BOX])
     contract = load_contract(dataset.contract, [BOX])
-    table = read_table(read(fetch(dataset, {}), dataset, contract))
+    table = read_table(read(pieces(fetch(dataset, {}), dataset, contract), contract))
     assert table.num_rows == rows
     for column, rule in contract.columns.items():
         assert (str(table.schema.field(column).type) == "double") == (rule.dtype == "float")

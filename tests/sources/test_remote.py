@@ -14,7 +14,7 @@ from tasks.errors import BadInput, Unavailable
 from tasks.sources.fetch import fetch, source_state
 from tasks.sources.frames import read_table
 from tasks.sources.raw import Raw
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 from tests.sources.projects import project
 
 CSV = b"id,size,kind\n1,2.5,a\n2,,b\n"
@@ -137,13 +137,13 @@ def test_a_member_of_an_archive_and_a_local_file_in_its_place(tmp_path: Path, st
     site.pages["/a.zip"] = (200, archive.getvalue())
     part = {"url": f"{site.url}/a.zip", "member": "folder/a.csv"}
     dataset, contract = project(tmp_path, {"type": "url", "parts": {"data": part}})
-    by_url = read(fetch(dataset, {}), dataset, contract)
+    by_url = read(pieces(fetch(dataset, {}), dataset, contract), contract)
     (tmp_path / "mine.csv").write_bytes(CSV)
-    by_file = read(fetch(dataset, {"data": str(tmp_path / "mine.csv")}), dataset, contract)
+    by_file = read(pieces(fetch(dataset, {"data": str(tmp_path / "mine.csv")}), dataset, contract), contract)
     assert read_table(by_url).num_rows == 2 and by_url.digest == by_file.digest
     wrong, _ = project(tmp_path, {"type": "url", "parts": {"data": part | {"member": "b.csv"}}})
     with pytest.raises(BadInput, match=r"no file 'b\.csv'"):
-        read(fetch(wrong, {}), wrong, contract)
+        read(pieces(fetch(wrong, {}), wrong, contract), contract)
 
 
 def test_parts_that_are_not_named_keep_their_source(tmp_path: Path, store: Store, site: Site) -> None:

@@ -87,7 +87,7 @@ def test_an_edited_function_is_another_artifact_and_both_can_be_loaded(store: St
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        ("mine.houses:broken", "failed with KeyError: 'no_such_column' on the row"),
+        ("mine.houses:broken", "failed with KeyError: 'no_such_column'; mend the function"),
         ("mine.houses:nothing", "nothing but nulls in x"),
         ("mine.houses:target", "return target, the target or a carried column"),
         ("mine.houses:absent", "has no function 'absent'"),

@@ -14,7 +14,7 @@ from tasks.sources.catalog import load_dataset
 from tasks.sources.contracts import load_contract, parse
 from tasks.sources.fetch import check_files, fetch
 from tasks.sources.frames import read_table
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 from tasks.tables.contracts import check
 from tasks.tables.inference import Proposal, infer
 from tasks.tables.specs import TabularRecipe
@@ -118,7 +118,7 @@ def test_what_is_proposed_reads_and_keeps_all_rows(tmp_path: Path, store: Store,
     dataset = load_dataset("customers", [tmp_path])
     contract = load_contract("customers", [tmp_path])
     check_files(dataset, contract, {})
-    checked = check(read(fetch(dataset, {}), dataset, contract), contract)
+    checked = check(read(pieces(fetch(dataset, {}), dataset, contract), contract), contract)
     assert (checked.rows, checked.bad_rows) == (ROWS, 0)
     assert read_table(checked.good)["zip"][0].as_py() == data["zip"][0]
 

@@ -14,7 +14,7 @@ from tasks.sources.catalog import Dataset, load_dataset
 from tasks.sources.contracts import load_contract
 from tasks.sources.fetch import fetch
 from tasks.sources.frames import put_table
-from tasks.sources.reading import read
+from tasks.sources.reading import pieces, read
 from tasks.tables import (
     baseline,
     booster,
@@ -42,7 +42,7 @@ def checked(name: str, files: dict[str, str]) -> tuple[TabularRecipe, Dataset, c
     recipe = parsed(TabularRecipe, load_recipe(name, [DATA]), name)
     dataset = load_dataset(recipe.dataset, [DATA])
     contract = load_contract(dataset.contract, [DATA])
-    return recipe, dataset, contracts.check(read(fetch(dataset, files), dataset, contract), contract)
+    return recipe, dataset, contracts.check(read(pieces(fetch(dataset, files), dataset, contract), contract), contract)
 
 
 def wine(shared: Path) -> dict[str, str]:
