@@ -93,9 +93,9 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], *_args: Any, **_kwargs: Any
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_args: Any, **_kwargs: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return tuple(sources(settings_cls).values())
+        return (init_settings, *sources(settings_cls).values())
 
 
 def sources(settings_cls: type[BaseSettings]) -> dict[str, PydanticBaseSettingsSource]:

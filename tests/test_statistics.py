@@ -12,56 +12,73 @@ from tasks.errors import BadInput
 from tasks.statistics import (
     MANY,
     Interval,
-    bootstrap_interval,
-    bootstrap_metric,
     delong,
     delong_difference,
-    paired_bootstrap,
+    intervals,
     rows_needed,
 )
 
 
+def mean(losses: np.ndarray, groups: np.ndarray | None = None, seed: int = 0) -> Interval:
+    return intervals(losses[:, None], [lambda means: means[..., 0]], groups, seed)[0]
+
+
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
+
+
 def test_bootstrap_of_a_mean_agrees_with_the_central_limit() -> None:
     losses = np.random.default_rng(1).exponential(size=3000)
-    interval = bootstrap_interval(losses)
     error = losses.std(ddof=1) / math.sqrt(3000)
-    assert interval.value == pytest.approx(losses.mean())
-    assert interval.high - interval.low == pytest.approx(2 * 1.96 * error, rel=0.06)
+    assert mean(losses).value == pytest.approx(losses.mean())
+    assert width(mean(losses)) == pytest.approx(2 * 1.96 * error, rel=0.06)
 
 
 def test_many_rows_take_the_normal_interval() -> None:
     losses = np.random.default_rng(1).exponential(size=MANY + 1)
-    interval = bootstrap_interval(losses)
-    assert interval.high - interval.value == pytest.approx(1.96 * losses.std(ddof=1) / math.sqrt(len(losses)), rel=1e-4)
+    assert width(mean(losses)) == pytest.approx(2 * 1.96 * losses.std(ddof=1) / math.sqrt(len(losses)), rel=1e-4)
 
 
 def test_the_seed_decides() -> None:
     losses = np.random.default_rng(1).exponential(size=300)
-    assert bootstrap_interval(losses) == bootstrap_interval(losses)
-    assert bootstrap_interval(losses) != bootstrap_interval(losses, seed=1)
+    assert mean(losses) == mean(losses)
+    assert mean(losses) != mean(losses, seed=1)
 
 
-def test_pairing_narrows_the_interval_and_better_is_positive() -> None:
-    generator = np.random.default_rng(2)
-    hard = generator.exponential(size=1000)
-    old, new = hard + generator.normal(0.1, 0.05, 1000), hard + generator.normal(0.05, 0.05, 1000)
-    paired = paired_bootstrap(new, old)
-    assert 0 < paired.low < paired.value == pytest.approx(0.05, abs=0.01)
-    assert paired.high - paired.low < (bootstrap_interval(new).high - bootstrap_interval(new).low) / 5
+def test_groups_of_one_row_change_nothing() -> None:
+    generator = np.random.default_rng(8)
+    for rows in (500, MANY + 1):
+        losses, alone = generator.exponential(size=rows), generator.permutation(rows)
+        assert mean(losses, alone) == mean(losses)
+    truth, alone = generator.integers(0, 2, 500), generator.permutation(500)
+    one, two = truth + generator.normal(size=(2, 500))
+    assert delong(truth, one, alone) == delong(truth, one)
+    assert delong_difference(truth, one, two, alone) == delong_difference(truth, one, two)
 
 
-def test_equal_versions_differ_by_nothing() -> None:
-    losses = np.random.default_rng(3).exponential(size=200)
-    assert paired_bootstrap(losses, losses) == Interval(low=0, value=0, high=0)
+@pytest.mark.parametrize("rows", [2_000, MANY + 1])
+def test_rows_that_are_there_four_times_say_no_more_than_once(rows: int) -> None:
+    losses = np.random.default_rng(9).exponential(size=rows)
+    again, groups = np.tile(losses, 4), np.tile(np.arange(rows), 4)
+    assert width(mean(again, groups)) == pytest.approx(width(mean(losses)), rel=0.08)
+    assert width(mean(again)) == pytest.approx(width(mean(losses)) / 2, rel=0.08)
 
 
-def test_equal_models_are_called_better_in_about_one_of_forty() -> None:
-    generator = np.random.default_rng(4)
-    better = 0
-    for _ in range(400):
-        old, new = generator.normal(size=(2, 200))
-        better += paired_bootstrap(new, old, rounds=400).low > 0
-    assert better / 400 < 0.055  # nominal 0.025, and the 99.9 % bound of its count
+def test_clustered_delong_undoes_duplication_and_agrees_with_the_bootstrap_of_groups() -> None:
+    generator = np.random.default_rng(10)
+    truth = generator.integers(0, 2, 300)
+    score = truth + generator.normal(size=300)
+    groups = np.tile(np.arange(300), 4)
+    assert width(delong(np.tile(truth, 4), np.tile(score, 4), groups)) == pytest.approx(
+        width(delong(truth, score)), rel=0.01
+    )
+    groups = np.repeat(np.arange(60), 5)  # of both classes, with something in common
+    score = truth + generator.normal(size=300) + generator.normal(size=60)[groups]
+    areas = []
+    for _ in range(600):
+        rows = (5 * generator.integers(0, 60, 60)[:, None] + np.arange(5)).ravel()
+        areas.append(roc_auc_score(truth[rows], score[rows]))
+    assert width(delong(truth, score, groups)) == pytest.approx(2 * 1.96 * float(np.std(areas)), rel=0.15)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=8, max_size=60))
@@ -79,11 +96,12 @@ def test_delong_difference_agrees_with_the_bootstrap() -> None:
     truth = generator.integers(0, 2, 800)
     good, bad = truth + generator.normal(size=800), truth + 2 * generator.normal(size=800)
     fast = delong_difference(truth, good, bad)
-    slow = bootstrap_metric(
-        lambda rows: roc_auc_score(truth[rows], good[rows]) - roc_auc_score(truth[rows], bad[rows]), 800, rounds=300
-    )
-    assert fast.value == pytest.approx(slow.value)
-    assert fast.high - fast.low == pytest.approx(slow.high - slow.low, rel=0.15)
+    gaps = []
+    for _ in range(300):
+        rows = generator.integers(0, 800, 800)
+        gaps.append(roc_auc_score(truth[rows], good[rows]) - roc_auc_score(truth[rows], bad[rows]))
+    assert fast.value == pytest.approx(roc_auc_score(truth, good) - roc_auc_score(truth, bad))
+    assert width(fast) == pytest.approx(2 * 1.96 * float(np.std(gaps)), rel=0.15)
     assert fast.low > 0
 
 
@@ -92,23 +110,17 @@ def test_a_score_against_itself_differs_by_nothing() -> None:
     assert delong_difference(truth, score, score) == Interval(low=0, value=0, high=0)
 
 
-def test_the_jackknife_beyond_many_rows_agrees_with_the_bootstrap() -> None:
-    values = np.random.default_rng(6).lognormal(size=MANY + 10)
-    jackknife = bootstrap_metric(lambda rows: float(values[rows].std() / values[rows].mean()), len(values))
-    smaller = bootstrap_metric(lambda rows: float(values[rows].std() / values[rows].mean()), MANY, rounds=200)
-    assert jackknife.high - jackknife.low == pytest.approx(smaller.high - smaller.low, rel=0.35)
-
-
 def test_rows_needed_would_settle_it() -> None:
     generator = np.random.default_rng(7)
-    open_question = paired_bootstrap(*(generator.normal(loss, 0.3, 300) for loss in (0.0, 0.03)))
+    new, old = (generator.normal(loss, 0.3, 300) for loss in (0.0, 0.03))
+    open_question = mean(old - new)
     assert open_question.low < 0
     needed = rows_needed(open_question, 300, margin=0)
     assert needed is not None and needed > 300
     settled = 0
     for _ in range(60):
         old, new = generator.normal([[open_question.value], [0.0]], 0.3, (2, needed))
-        settled += paired_bootstrap(new, old, rounds=300).low > 0
+        settled += mean(old - new).low > 0
     assert settled / 60 > 0.6  # nominal 0.8
 
 
@@ -120,11 +132,11 @@ def test_no_number_of_rows_settles_what_is_equal() -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: bootstrap_interval(np.array([1.0])), "at least 2"),
-        (lambda: bootstrap_interval(np.array([1.0, np.nan])), "1 not finite"),
-        (lambda: paired_bootstrap(np.zeros(3), np.zeros(4)), "3 and 4"),
+        (lambda: mean(np.array([1.0])), "at least 2"),
+        (lambda: mean(np.array([1.0, 2.0]), np.array([7, 7])), "2 rows in 1 groups"),
+        (lambda: mean(np.array([1.0, np.nan])), "not finite"),
         (lambda: delong(np.array([1, 1, 1]), np.array([1, 2, 3])), "0 negative"),
-        (lambda: bootstrap_metric(lambda rows: math.nan, 10), "undefined"),
+        (lambda: delong(np.array([1, 1, 0, 0]), np.arange(4), np.array([5, 5, 6, 7])), "2 groups .* got 1 and 2"),
     ],
 )
 def test_what_cannot_have_an_interval_says_why(call: object, said: str) -> None:

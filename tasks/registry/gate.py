@@ -103,7 +103,7 @@ def decide(evidence: Evidence, recipe: Recipe) -> Decision:
     if verdict == "inconclusive":
         needed = evidence.needed_rows or rows_needed(evidence.difference, evidence.rows, evidence.margin)
     first = evidence.opponent == BASELINE
-    compared = _baseline(evidence, recipe, verdict) if first else _comparison(evidence, recipe, verdict, needed)
+    compared = _baseline(evidence, verdict) if first else _comparison(evidence, recipe, verdict, needed)
     creep = [] if first or verdict == "better" else _no_creep(evidence, verdict)
     again = [rolled_back_check(evidence.release, evidence.candidate)] if evidence.rolled_back else []
     reasons = [compared, *again, *creep, *_unmeasured(evidence, recipe), *evidence.checks]
@@ -139,13 +139,10 @@ def _comparison(evidence: Evidence, recipe: Recipe, verdict: Verdict, needed: in
     )
 
 
-def _baseline(evidence: Evidence, recipe: Recipe, verdict: Verdict) -> Check:
-    """No champion yet: the floors decide; without floors the candidate must be shown to beat the baseline."""
-    enough = evidence.difference.value > 0 if recipe.floors else verdict == "better"
-    rule = "the floors decide" if recipe.floors else "without floors the whole interval must be above 0"
-    text = f"No champion yet, beside the baseline: {_differs(evidence)}; {rule}."
-    number = evidence.difference.value if recipe.floors else evidence.difference.low
-    return Check(name="baseline", number=number, bound="> 0", ok=enough, text=text)
+def _baseline(evidence: Evidence, verdict: Verdict) -> Check:
+    """No champion yet: the candidate must be shown to beat the baseline; how good it must be, the floors say."""
+    text = f"No champion yet, beside the baseline: {_differs(evidence)}; the whole interval must be above 0."
+    return Check(name="baseline", number=evidence.difference.low, bound="> 0", ok=verdict == "better", text=text)
 
 
 def _differs(evidence: Evidence) -> str:

@@ -57,7 +57,8 @@ def source_state(dataset: Dataset, files: dict[str, str], max_age: float = 24.0)
     """A digest that changes when the sources do.
 
     Local files count by content; a remote source counts as unchanged for `max_age` hours after it was last asked,
-    one with a stated sha256 for ever; while it must be asked, no two digests are equal. The order within the parts counts, the names of the files do not.
+    one with a stated sha256 for ever. One that must be asked is never the same twice. The order within the parts
+    counts, the names of the files do not.
     """
     state: dict[str, object] = {
         part: [file_digest(path) for path in paths] for part, paths in local_files(dataset, files).items()

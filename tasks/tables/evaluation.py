@@ -68,8 +68,8 @@ class Scored:
 
     def only(self, inside: NDArray[np.bool_]) -> "Scored":
         """Some of the rows."""
-        rows = (self.positions, self.target, self.predictions, self.groups)
-        return Scored(*(values[inside] for values in rows), self.unseen)
+        rows = (self.target[inside], self.predictions[inside], self.groups[inside])
+        return Scored(self.positions[inside], *rows, self.unseen)
 
 
 def evaluate(scores: Artifact, table: Artifact, subject: Subject, slices: tuple[str, ...] = ()) -> Evaluation:

@@ -165,8 +165,6 @@ def _floors(recipe: TabularRecipe, ours: Scored) -> list[Check]:
 
 def _slices(recipe: TabularRecipe, ground: Ground, ours: Scored) -> list[Check]:
     """The floors of each slice; what cannot be held to them is said in one line per column."""
-    if not recipe.slice_floors:
-        return []
     checks, left = [], {column: len(ours.target) for column in recipe.slices}
     for column, value, inside in members(ground.table, tuple(recipe.slices), ours.positions):
         rows = ours.only(inside)
@@ -177,7 +175,7 @@ def _slices(recipe: TabularRecipe, ground: Ground, ours: Scored) -> list[Check]:
             floor_check(name, found[name], recipe.slice_floors[name], higher_is_better(name), f"{column}={value}")
             for name in names
         ]
-    return checks + [_unmeasured(column, rows) for column, rows in left.items() if rows]
+    return checks + [_unmeasured(column, rows) for column, rows in left.items() if rows and recipe.slice_floors]
 
 
 def _unmeasured(column: str, rows: int) -> Check:

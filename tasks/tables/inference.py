@@ -5,12 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 from pydantic import BaseModel
 
 from tasks.errors import BadInput
+from tasks.sources import values
 from tasks.sources.contracts import Contract, dump
 from tasks.sources.formats import open_table
 from tasks.sources.layout import SEPARATORS, Expected, Layout, decoded, header_hint
@@ -18,6 +20,7 @@ from tasks.tables.guesses import LEVELS, Found, found, is_free_text, ruled
 from tasks.tables.specs import METRICS, Task
 
 FEWEST = 50  # rows
+SLACK = 0.02  # of the baseline's error
 CLASSES = 20  # whole numbers 0, 1, 2 ... up to this many are classes
 POSITIVE = {"1", "yes", "true", "y", "t", "positive", "bad", "default", "defaulted", "churn", "churned", "fraud"}
 METRIC: dict[Task, str] = {"regression": "mae", "binary": "auc", "multiclass": "log_loss"}
@@ -39,7 +42,8 @@ def infer(path: Path, name: str, target: str) -> Proposal:
         raise BadInput(f"{path} has {table.num_rows} rows; at least {FEWEST} are needed to train and test. Add rows.")
     columns = {column: found(column, table[column]) for column in table.column_names}
     label = columns[target]
-    task, told, positive = kind_of_target(label, str(path))
+    task, told, positive = kind_of_target(label, table[target], str(path))
+    start, bars = first_bars(label, task)
     empty = [column.name for column in columns.values() if column.empty]
     kept = [column for column in columns.values() if not column.empty]
     free = [column.name for column in kept if is_free_text(column) and column.name != target]
@@ -51,10 +55,11 @@ def infer(path: Path, name: str, target: str) -> Proposal:
     return Proposal(
         dataset=dataset_of(path, name, layout, encoding, empty),
         contract=yaml.safe_load(dump(contract)),
-        recipe=recipe_of(name, target, task, positive, [*identifiers, *free]),
+        recipe=recipe_of(name, target, task, positive, [*identifiers, *free]) | start,
         assumptions=[
             *said_of_file(layout, encoding, table.num_rows),
             told,
+            bars,
             *([f"{listed(identifiers)}: names rows, so it is unique in the contract and no input"] * bool(identifiers)),
             *([f"{listed(free)}: free text or too many levels, so it is no input"] * bool(free)),
             *([f"{listed(empty)}: empty in every row, so it is not read (`drop` in the dataset)"] * bool(empty)),
@@ -108,7 +113,7 @@ def said_of_file(layout: Layout, encoding: str, rows: int) -> list[str]:
 # the target
 
 
-def kind_of_target(label: Found, origin: str) -> tuple[Task, str, Any]:
+def kind_of_target(label: Found, column: pa.ChunkedArray, origin: str) -> tuple[Task, str, Any]:
     """What kind of task the target makes, said in a sentence, and its positive label where it has two."""
     where = f"the target {label.name!r} of {origin}"
     if len(label.levels) < 2:
@@ -119,7 +124,8 @@ def kind_of_target(label: Found, origin: str) -> tuple[Task, str, Any]:
         raise BadInput(f"T{where[1:]} holds {what}; choose a column of numbers or of at most {LEVELS} classes.")
     if len(label.levels) == 2:
         positive = positive_of(label)
-        return "binary", f"{label.name}: two values, so binary; {positive!r} is the positive one", positive
+        written = values.text_of(values.plain(column))[pc.index(label.typed, positive).as_py()]
+        return "binary", f"{label.name}: two values, so binary; {written} is the positive one", positive
     if label.kind == "str":
         return "multiclass", f"{label.name}: {len(label.levels)} texts, so multiclass", None
     counted = sorted(label.levels) in (list(range(len(label.levels))), list(range(1, len(label.levels) + 1)))
@@ -136,6 +142,31 @@ def positive_of(label: Found) -> Any:
         return yes[0]
     counts = {row["values"]: row["counts"] for row in pc.value_counts(label.typed.drop_null()).to_pylist()}
     return min(label.levels, key=lambda level: (counts[level], str(level)))
+
+
+def first_bars(label: Found, task: Task) -> tuple[dict[str, Any], str]:
+    """A margin and a first floor for the recipe: without a margin no equal model is ever "not worse"."""
+    metric, reached = METRIC[task], constant(label, task)
+    margin = 0.01 if metric == "auc" else float(f"{SLACK * reached:.2g}")
+    best = {"mae": "the median", "auc": "a constant"}.get(metric, "the classes' shares")
+    slack = f"{margin:g}" if metric == "auc" else f"{margin:g}, {SLACK:.0%} of that"
+    said = (
+        f"floor {metric} {reached:g}: what {best} alone reaches, raise it to what you need; margin {slack}: a new "
+        "version may be that much worse and still count as not worse"
+    )
+    return {"margin": margin, "floors": {metric: reached}}, said
+
+
+def constant(label: Found, task: Task) -> float:
+    """The metric of the best constant prediction, to three digits."""
+    if task == "binary":
+        return 0.5
+    known = label.typed.drop_null()
+    if task == "regression":
+        numbers = known.to_numpy().astype(float)
+        return float(f"{np.abs(numbers - np.median(numbers)).mean():.3g}")
+    shares = np.array([row["counts"] for row in pc.value_counts(known).to_pylist()]) / len(known)
+    return float(f"{-(shares * np.log(shares)).sum():.3g}")
 
 
 def said_of_ranges(contract: Contract, label: Found) -> list[str]:

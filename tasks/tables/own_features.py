@@ -42,9 +42,8 @@ def load(path: Path, reference: str) -> RowFunction:
             spec.loader.exec_module(module)
         except LOADING as error:
             told = f"{type(error).__name__}: {error.msg if isinstance(error, SyntaxError) else error}"
-            raise BadInput(
-                f"The features {reference!r} cannot be loaded: {path}, line {_line(error, path)}: {told}; mend the file."
-            ) from error
+            where = f"{path}, line {_line(error, path)}"
+            raise BadInput(f"The features {reference!r} cannot be loaded: {where}: {told}; mend the file.") from error
         sys.modules[name] = module
     found = getattr(module, function, None)
     if not callable(found):

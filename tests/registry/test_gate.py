@@ -89,15 +89,15 @@ def test_a_version_rolled_back_once_is_not_promoted_again(recipe: Recipe) -> Non
     assert not decision.promote and "--override" in decision.failed[0].text
 
 
-def test_the_first_version_is_decided_by_the_floors(recipe: Recipe) -> None:
+def test_the_first_version_must_beat_the_baseline_and_reach_the_floors(recipe: Recipe) -> None:
     floored = recipe.model_copy(update={"floors": {"auc": 0.7}})
     for bound, promoted in ((0.7, True), (0.9, False)):
         check = floor_check("auc", around(0.8), bound, higher_is_better=True)
-        first = evidence_of(1, None, 0.01, difference=around(0.01, 0.05), checks=[check])
-        assert decide(first, floored).promote is promoted
+        assert decide(evidence_of(1, None, 0.1, checks=[check]), floored).promote is promoted
+        noise = evidence_of(1, None, difference=around(0.01, 0.05), checks=[check])
+        assert not decide(noise, floored).promote
     assert decide(evidence_of(1, None, 0.1), recipe).promote
     assert not decide(evidence_of(1, None, difference=around(0.01, 0.05)), recipe).promote
-    assert not decide(evidence_of(1, None, -0.01, checks=[floor_check("auc", around(0.8), 0.7, True)]), floored).promote
 
 
 def test_a_floor_that_nobody_measured_refuses(recipe: Recipe) -> None:

@@ -16,6 +16,7 @@ from tasks.artifacts import Artifact, Store
 from tasks.errors import BadInput, Refused, Unavailable
 from tasks.processes import locked
 from tasks.registry import ledger
+from tasks.sources import values
 from tasks.tables import batch_sources, batches
 from tasks.tables.batch_sources import Rows
 from tasks.tables.models import load_model
@@ -194,3 +195,9 @@ def test_progress_is_told_every_few_seconds(caplog: pytest.LogCaptureFixture) ->
     pace.step(500)
     assert len(caplog.messages) == 1 and caplog.messages[0].startswith("1000 rows, ")
     assert pace.rows == 1500
+
+
+def test_a_float32_is_read_as_training_reads_it(store: Store) -> None:
+    column = pa.chunked_array([pa.array([0.1, 2.3, None, 1e-5], pa.float32())])
+    numbers, _ = batches.parsed(column, "float")
+    assert numbers.to_pylist() == values.parse(column, "float")[0].to_pylist() == [0.1, 2.3, None, 1e-5]

@@ -11,7 +11,9 @@ from tasks.registry.gate import BASELINE, Evidence, decide
 from tasks.sources.frames import put_table, read_table
 from tasks.tables import features, plots, scoring, splits
 from tasks.tables.budgets import latency_check
-from tasks.tables.evidence import Facts, Ground, Side, gather
+from tasks.tables.evaluation import scored
+from tasks.tables.evidence import Facts, Ground, Side, _untrained, gather
+from tasks.tables.metrics import measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.specs import SplitSpec, TabularRecipe
 from tests.tables.conftest import METRIC, Trained, houses, train
@@ -42,6 +44,7 @@ def against(champion: Trained, candidate: Trained, **own: Any) -> Evidence:
         version="champion v1",
         scores=scoring.score(champion.release, rebuilt, candidate.split),
         trained=champion.split,
+        table=champion.table,
     )
     return gather(
         recipe(candidate, **own),
@@ -88,6 +91,7 @@ def test_floors_slices_behaviour_and_budgets_are_checked(store: Store) -> None:
         "slice town=Bath mae": True,
         "slice town=Ely mae": True,
         "slice town=York mae": True,
+        "slices town": True,
         "direction size": True,
         "direction rooms": False,
         "invariance town": False,
@@ -139,6 +143,41 @@ def test_rows_that_the_champion_was_trained_on_are_left_out(store: Store) -> Non
     test = np.array(read_table(made.split)["part"].to_pylist()) == "test"
     shared = test & (np.array(read_table(other)["part"].to_pylist()) == "test")
     assert evidence.rows == shared.sum() < test.sum()
+
+
+def test_they_are_left_out_after_a_column_was_added_or_removed(store: Store) -> None:
+    one, two = (train(table, "regression") for table in (houses(900).drop_columns(["rooms"]), houses(900)))
+    parts = [np.array(read_table(made.split)["part"].to_pylist()) for made in (one, two)]
+    both = ((parts[0] == "test") & (parts[1] == "test")).sum()
+    assert against(one, two).rows == both < (parts[1] == "test").sum()
+    assert (
+        _untrained(
+            Ground(snapshot="v2", table=one.table, split=one.split),
+            np.flatnonzero(parts[0] == "test"),
+            [Side(version="1", scores=two.scores, trained=two.split, table=two.table)],
+        ).sum()
+        == both
+    )
+
+
+def test_slices_without_a_number_are_said_in_one_line(store: Store) -> None:
+    made = train(houses(900), "regression")
+    checks = first(made, slices=["id", "town"], slice_floors={"mae": 1.0}).checks
+    line = next(check for check in checks if check.name == "slices id")
+    assert line.ok and line.number == made.evaluation.rows and f"not measured: {made.evaluation.rows} rows" in line.text
+    assert sum(check.name.startswith("slices ") for check in checks) == 2
+
+
+def test_rows_with_equal_inputs_are_one_group_in_the_evidence(store: Store) -> None:
+    table = houses(400)
+    again = table.set_column(0, "id", pa.array([f"again {number}" for number in range(400)]))
+    made = train(pa.concat_tables([table, again]), "regression")
+    said = scored(made.scores, made.table, made.subject)
+    assert len(said.groups) == 2 * len(np.unique(said.groups))
+    blind = measure(["mae"], said.target, said.predictions)["mae"]
+    found = first(made).candidate_metrics["mae"]
+    assert found.value == blind.value
+    assert (found.high - found.low) / (blind.high - blind.low) == pytest.approx(2**0.5, rel=0.1)
 
 
 def flipped(split: pa.Table) -> pa.Table:

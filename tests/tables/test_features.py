@@ -100,6 +100,22 @@ def test_what_is_wrong_with_own_features_is_told(store: Store, own: Path, functi
         features.build("houses", table, SUBJECT, ("id",), function, features.source(function, [own]))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1\ndef derive(row)\n    return row\n", r"houses.py, line 2: SyntaxError: expected ':'"),
+        ("x = 1\n\nimport no_such_module\n", "houses.py, line 3: ModuleNotFoundError: No module named"),
+        ("x = y\n", "houses.py, line 1: NameError: name 'y'"),
+    ],
+)
+def test_features_that_cannot_be_loaded_are_told_with_file_and_line(
+    store: Store, own: Path, text: str, told: str
+) -> None:
+    (own / "mine" / "houses.py").write_text(text)
+    with pytest.raises(BadInput, match=told):
+        features.source("mine.houses:derive", [own])
+
+
 def altered(name: str, values: list[object], rows: int = 100) -> pa.Table:
     table = houses(rows)
     return table.set_column(table.column_names.index(name), name, pa.array(values))

@@ -96,6 +96,28 @@ def test_the_targets_kind(tmp_path: Path, values: list[Any], task: str, positive
     TabularRecipe.model_validate({"name": "customers"} | proposal.recipe)
 
 
+@pytest.mark.parametrize(
+    ("values", "bars", "told"),
+    [
+        (["yes", "no", "no"], {"margin": 0.01, "floors": {"auc": 0.5}}, "a constant alone reaches"),
+        (["a", "b", "c"], {"margin": 0.022, "floors": {"log_loss": 1.1}}, "the classes' shares alone reaches"),
+        ([3, 5, 10], {"margin": 0.047, "floors": {"mae": 2.33}}, "the median alone reaches"),
+    ],
+)
+def test_the_first_floor_and_margin_are_written_and_said(
+    tmp_path: Path, values: list[Any], bars: dict[str, Any], told: str
+) -> None:
+    proposal = proposed(tmp_path, frame(churned=(values * ROWS)[:ROWS]))
+    assert {name: proposal.recipe[name] for name in bars} == bars
+    assert told in said(proposal, "floor ") and f"margin {bars['margin']}" in said(proposal, "floor ")
+
+
+def test_the_positive_label_is_said_as_the_file_has_it(tmp_path: Path) -> None:
+    assert "; yes is the positive one" in said(proposed(tmp_path, frame()), "churned: two values")
+    numbers = proposed(tmp_path, frame(churned=[0, 1] * (ROWS // 2)))
+    assert "; 1 is the positive one" in said(numbers, "churned: two values")
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separator_bom_and_encoding_are_said(tmp_path: Path, separator: str) -> None:
     words = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}

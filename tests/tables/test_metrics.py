@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from tasks import statistics
 from tasks.tables import metrics
 from tasks.tables.specs import METRICS
 
@@ -57,7 +58,7 @@ def test_calibration_error_is_small_when_chances_are_true() -> None:
 def test_the_bootstrap_and_the_delta_method_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     names = ["rmse", "r2", "qwk"]
     boot = metrics.measure(names, GRADES, GUESS)
-    monkeypatch.setattr(metrics, "MANY", 10)
+    monkeypatch.setattr(statistics, "MANY", 10)
     delta = metrics.measure(names, GRADES, GUESS)
     for name in names:
         assert delta[name].value == boot[name].value
@@ -84,3 +85,17 @@ def test_equal_models_are_called_better_as_rarely_as_the_interval_says() -> None
         one, two = (target[:, None] + random.normal(size=(200, 1)) for _ in range(2))
         better += metrics.difference("mae", target, one, two).low > 0
     assert better <= 12
+
+
+@pytest.mark.parametrize("name", ["mae", "auc"])
+def test_equal_models_on_duplicated_rows_are_called_better_no_oftener(name: str) -> None:
+    trials, better, blind = 200, 0, 0
+    for trial in range(trials):
+        random = np.random.default_rng(trial)
+        groups = np.repeat(np.arange(120), random.integers(1, 9, 120))
+        target = (random.random(120) < 0.5).astype(float)
+        one, two = (target + random.normal(size=(2, 120)))[:, :, None]
+        sides = target[groups], one[groups], two[groups]
+        better += metrics.difference(name, *sides, groups).low > 0
+        blind += metrics.difference(name, *sides).low > 0
+    assert better <= 12 < 20 < blind  # of 200, nominal 5

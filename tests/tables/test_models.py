@@ -1,10 +1,13 @@
 import json
 
+import lightgbm
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from tasks.artifacts import Artifact, Store
-from tasks.sources.frames import read_table
+from tasks.errors import BadInput
+from tasks.sources.frames import put_table, read_table
 from tasks.tables import booster, choose, encoding, search, splits
 from tasks.tables.arrays import columns_of
 from tasks.tables.evaluation import scored
@@ -84,3 +87,33 @@ def test_the_link_is_stable() -> None:
     far = np.array([[-800.0], [0.0], [800.0]])
     np.testing.assert_array_equal(link("binary", far)[:, 0], [0, 0.5, 1])
     np.testing.assert_allclose(link("multiclass", far.T), [[0, 0, 1]])
+
+
+@pytest.mark.parametrize("name", ["num_iterations", "n_estimators", "num_boost_round", "num_trees"])
+def test_the_recipes_number_of_rounds_is_a_bound_below_which_early_stopping_decides(store: Store, name: str) -> None:
+    made = train(houses(400), "regression")
+    transform = encoding.learn(made.features, made.split, made.subject)
+
+    def rounds(number: int) -> tuple[int, int]:
+        training = Training(metric="mae", parameters={name: number, "learning_rate": 0.5})
+        folder = store.path(booster.fit(made.features, made.split, transform, made.subject, training))
+        trees = lightgbm.Booster(model_file=folder / "model.txt").num_trees()
+        return trees, json.loads((folder / "model.json").read_text())["rounds"]
+
+    trees, stopped = rounds(800)
+    assert trees == stopped < 400
+    assert rounds(2)[0] <= 2
+
+
+def test_the_classes_and_unseen_levels_of_scores_are_in_their_digest(store: Store) -> None:
+    made = train(houses(400, "binary"), "binary")
+    other = made.subject.model_copy(update={"positive": False})
+    about = json.loads(read_table(made.scores)["about"][0].as_py())
+    assert about == {"classes": [False, True], "unseen": {}}
+    same = read_table(made.scores).drop_columns(["about"])
+    turned = same.append_column("about", pa.repeat(json.dumps({"classes": [True, False], "unseen": {}}), len(same)))
+    stored = put_table("scores", turned)
+    assert stored.digest != made.scores.digest
+    with pytest.raises(BadInput, match="knows the classes"):
+        scored(made.scores, made.table, other)
+    assert scored(stored, made.table, other).unseen == {}

@@ -42,6 +42,7 @@ def test_the_box_has_them() -> None:
         ({"drop": ["y"]}, "the target y is in `drop`"),
         ({"split": {"by": "time"}}, "split by time needs `column`"),
         ({"split": {"test": 0.5, "valid": 0.4}}, "under 20 % of the rows"),
+        ({"slice_floors": {"auc": 0.7}}, "`slice_floors` hold for nothing without `slices`"),
         ({"tarrget": "y"}, "unknown field 'tarrget', did you mean 'target'"),
         ({"features": "module.function"}, "features"),
     ],
