@@ -131,7 +131,14 @@ def described(offered: Offered, folder: Path, plots: Path) -> Candidate:
         release=offered.release,
         key=offered.key,
         folder=folder,
-        params={"family": choice.family, "seed": seed_of(offered), "rows": snapshot.rows},
+        params={
+            "family": choice.family,
+            "seed": seed_of(offered),
+            "rows": snapshot.rows,
+            "snapshot": offered.ground.snapshot,
+            **offered.prepared.recipe.model_dump(include={"metric", "trials"}),
+            **offered.prepared.recipe.parameters,
+        },
         metrics=offered.evaluation.metrics,
         tags=lineage.tags(
             lineage.git_commit(ROOT),

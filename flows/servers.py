@@ -102,7 +102,8 @@ def start(settings: Settings) -> None:
     """Start what is not running, without waiting for it (see `wait`)."""
     with locked(settings.root / "locks" / "servers"):
         for name, (port, command, extra) in wanted(settings).items():
-            if alive(settings, name):
+            if server := alive(settings, name):
+                refuse_moved(settings, server, port)
                 continue
             refuse_held(settings, name, port)
             launch(settings, name, command, extra, port)
@@ -213,6 +214,14 @@ def signal_all(processes: Iterable[psutil.Process], act: Callable[[psutil.Proces
             act(process)
         except psutil.NoSuchProcess:
             continue
+
+
+def refuse_moved(settings: Settings, server: Server, port: int) -> None:
+    if server.port != port:
+        raise Refused(
+            f"The {server.name} server of {settings.root} runs on port {server.port}, but PENSTOCK_"
+            f"{server.name.upper()}_PORT is {port}. Set it to {server.port}, or run `penstock down` first."
+        )
 
 
 def refuse_held(settings: Settings, name: str, port: int) -> None:
