@@ -213,5 +213,5 @@ def test_both_servers_start_are_kept_and_end(settings: Settings) -> None:
 
 def test_a_server_that_runs_on_another_port_is_named(settings: Settings) -> None:
     noted(settings, psutil.Process())
-    with pytest.raises(Refused, match="runs on port 1, but PENSTOCK_MLFLOW_PORT is .* `penstock down` first"):
+    with pytest.raises(Refused, match=r"runs on port 1, but PENSTOCK_MLFLOW_PORT is .* `penstock down` first"):
         servers.refuse_moved(settings, servers.status(settings)[0], settings.mlflow_port)
