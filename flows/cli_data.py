@@ -1,4 +1,4 @@
-"""Commands on data: `new tabular` for a user's own file, and `data` for snapshots."""
+"""Commands on data: `new` for tables and documents of a user's own, and `data` for snapshots."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,9 +26,20 @@ def tabular(
     target: Annotated[str, typer.Option(help="Column to predict")],
 ) -> None:
     """Infer catalog entry, contract and recipe from a table, and say what was assumed."""
-    from flows import reading
+    from flows import new
 
-    reading.new_tabular(name, path, target, load())
+    new.tabular(name, path, target, load())
+
+
+@new.command()
+def documents(
+    name: Annotated[str, typer.Argument(help="Name of the new release and dataset")],
+    folder: Annotated[Path, typer.Option("--from", help="Folder of PDF, Markdown, HTML and text files")],
+) -> None:
+    """Write catalog entry and recipe for a folder of documents, and say what was assumed."""
+    from flows import new
+
+    new.documents(name, folder, load())
 
 
 @data.command()

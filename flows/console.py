@@ -4,10 +4,11 @@ import json
 import logging
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tasks.planning import Line
 from tasks.registry.gate import Decision
@@ -32,8 +33,15 @@ def listen() -> None:
     logger.setLevel(logging.INFO)
 
 
+def moment(iso: str) -> str:
+    """A moment of the records, to the minute and in local time."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
 def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    table = Table(
+        *(Column(name, overflow="fold") for name in columns), title=title, title_justify="left", title_style="bold"
+    )
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(table)

@@ -13,7 +13,7 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
-from flows.orders import FLOWS
+from flows.kinds import KINDS
 from flows.servers import POOL, environment
 from tasks.errors import Refused
 from tasks.registry.recipes import load_recipe, release_names
@@ -81,13 +81,22 @@ def entry(recipe: dict[str, Any]) -> dict[str, Any]:
     """The deployment of a recipe that prefect.yaml does not name."""
     return {
         "name": recipe["name"],
-        "entrypoint": f"{FLOWS[recipe['kind']]}.train",
+        "entrypoint": f"{KINDS[recipe['kind']].flow}.train",
         "parameters": {"order": {"release": recipe["name"]}},
         "tags": ["train", recipe["kind"]],
         "work_pool": {"name": POOL, "work_queue_name": "default"},
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
         "schedules": schedules(recipe),
+        "triggers": triggers(recipe),
     }
+
+
+def triggers(recipe: dict[str, Any]) -> list[dict[str, Any]]:
+    """A document that somebody uploads to the service starts the flow of its index."""
+    if recipe["kind"] != "documents":
+        return []
+    source = {"prefect.resource.id": f"penstock.dataset.{recipe['dataset']}"}
+    return [{"type": "event", "expect": ["penstock.documents.uploaded"], "match": source}]
 
 
 def paused(client: SyncPrefectClient) -> set[tuple[str, str | None]]:

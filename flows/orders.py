@@ -5,14 +5,19 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from flows.kinds import KINDS, kind_of
 from tasks.artifacts import canonical, current, sha256
+from tasks.documents.corpus import corpus_state
 from tasks.errors import BadInput
 from tasks.planning import Line, Receipt, load_receipt, plan, receipt_name
-from tasks.registry.recipes import load_recipe, parsed
+from tasks.registry.recipes import Recipe, load_recipe, parsed
+from tasks.retrieval.specs import DocumentsRecipe
 from tasks.settings import ROOT, Settings
 from tasks.sources.catalog import Dataset, load_dataset
 from tasks.sources.contracts import Contract, load_contract
+from tasks.sources.local import check_files
 from tasks.sources.state import parse_files, source_state
+from tasks.sources.yamls import find as find_file
 from tasks.tables.own_features import find
 from tasks.tables.specs import TabularRecipe
 
@@ -37,9 +42,8 @@ class Prepared(BaseModel):
     """An order with all that it names, read: nothing was downloaded or started for it."""
 
     order: Order
-    recipe: TabularRecipe
+    recipe: Recipe
     dataset: Dataset
-    contract: Contract
     files: dict[str, str]
     conditions: dict[str, str]
 
@@ -47,20 +51,33 @@ class Prepared(BaseModel):
     def receipt(self) -> str:
         return receipt_name(self.order.release, self.order.options())
 
+    def check(self) -> None:
+        """Look at local files before anything is started."""
 
-FLOWS = {"tabular": "flows.tabular"}
-RECIPES: dict[str, type[TabularRecipe]] = {"tabular": TabularRecipe}
+
+class Rows(Prepared):
+    """An order of kind `tabular`."""
+
+    recipe: TabularRecipe
+    contract: Contract
+
+    def check(self) -> None:
+        check_files(self.dataset, self.contract, self.files)
 
 
-def recipe_of(release: str, settings: Settings, overrides: list[str] | None = None) -> TabularRecipe:
+class Papers(Prepared):
+    """An order of kind `documents`."""
+
+    recipe: DocumentsRecipe
+
+
+def recipe_of(release: str, settings: Settings, overrides: list[str] | None = None) -> Recipe:
     """The recipe of a release, with `key=value` overrides."""
     raw = load_recipe(release, settings.folders)
     for text in overrides or []:
         override(raw, text)
-    kind = raw.get("kind")
-    if kind not in RECIPES:
-        raise BadInput(f"The recipe of {release} has kind {kind!r}; there are: {', '.join(RECIPES)}.")
-    return parsed(RECIPES[kind], raw, f"The recipe of {release}")
+    where = f"The recipe of {release}"
+    return parsed(kind_of(raw.get("kind"), where).recipe, raw, where)
 
 
 def override(raw: dict[str, Any], text: str) -> None:
@@ -87,20 +104,27 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     recipe = recipe_of(order.release, settings, order.set)
     dataset = load_dataset(recipe.dataset, settings.folders)
     files = parse_files(dataset, order.files)
-    contract = load_contract(dataset.contract, settings.folders)
     conditions = {
         "recipe": sha256(canonical(recipe.model_dump(mode="json"))),
         "dataset": sha256(canonical(dataset.model_dump(mode="json"))),
-        "contract": sha256(canonical(contract.model_dump(mode="json"))),
-        "source": source_state(dataset, files, settings.remote_age),
     }
+    known = {"order": order, "recipe": recipe, "dataset": dataset, "files": files}
+    if isinstance(recipe, DocumentsRecipe):
+        conditions["source"] = corpus_state(dataset, files)
+        if recipe.golden:
+            conditions["golden questions"] = sha256(find_file("golden", recipe.golden, settings.folders).read_bytes())
+        return Papers(**known, conditions=conditions)
+    assert isinstance(recipe, TabularRecipe)
+    contract = load_contract(dataset.contract, settings.folders)
+    conditions["contract"] = sha256(canonical(contract.model_dump(mode="json")))
+    conditions["source"] = source_state(dataset, files, settings.remote_age)
     if recipe.features:
         conditions["own features"] = sha256(find(recipe.features, settings.folders).read_bytes())
-    return Prepared(order=order, recipe=recipe, dataset=dataset, contract=contract, files=files, conditions=conditions)
+    return Rows(**known, contract=contract, conditions=conditions)
 
 
 def planned(prepared: Prepared) -> tuple[Receipt | None, list[Line]]:
     """The receipt of the last run with these options, and what would run now."""
     store = current()
     receipt = load_receipt(store, prepared.receipt)
-    return receipt, plan(store, receipt, prepared.conditions, FLOWS[prepared.recipe.kind], (ROOT,))
+    return receipt, plan(store, receipt, prepared.conditions, KINDS[prepared.recipe.kind].flow, (ROOT,))

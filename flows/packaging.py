@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from flows.candidates import present
+from flows.kinds import KINDS
 from flows.orders import recipe_of
 from flows.servers import environment
 from tasks.artifacts import opened
@@ -13,8 +14,6 @@ from tasks.errors import Refused
 from tasks.registry import history, ledger, records
 from tasks.registry.aliases import Registry
 from tasks.settings import ROOT, Settings
-
-BENTOS = {"tabular": "bentos.tabular.package"}
 
 
 def package(name: str, version: int | None, settings: Settings) -> dict[str, Any]:
@@ -28,7 +27,7 @@ def package(name: str, version: int | None, settings: Settings) -> dict[str, Any
         present(name, record, settings)
         folder = store.path(record.folder)
     words = ["--release", name, "--version", str(number), "--folder", str(folder)]
-    command = [sys.executable, "-m", BENTOS[kind], *words]
+    command = [sys.executable, "-m", KINDS[kind].bento, *words]
     done = subprocess.run(command, cwd=ROOT, env=environment(settings), capture_output=True, text=True, check=False)
     if done.returncode:
         raise Refused(f"The bento of {name} version {number} was not built: {done.stderr.strip()[-800:]}")

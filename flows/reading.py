@@ -1,21 +1,16 @@
 """The commands that read: no server is started for any of them."""
 
-import json
-import re
-import tempfile
-from pathlib import Path
-
-import yaml
+from typing import Any
 
 from flows import console, servers
 from flows.orders import recipe_of
 from tasks.artifacts import opened, store_at
-from tasks.errors import BadInput, Refused
+from tasks.errors import Refused
 from tasks.registry import compare as comparing
 from tasks.registry import history as reigns
 from tasks.registry import ledger, records
 from tasks.registry.aliases import Registry
-from tasks.registry.recipes import NAME, release_names
+from tasks.registry.recipes import release_names
 from tasks.registry.verify import verify as faults_of
 from tasks.settings import Settings
 from tasks.sources import snapshots as taken
@@ -30,21 +25,33 @@ def history(name: str, as_json: bool, settings: Settings) -> None:
         console.emit(told)
         return
     rows = [
-        (one["version"], one["created"], one["snapshot"], one["seed"], state_of(one, told)) for one in told["versions"]
+        (one["version"], console.moment(one["created"]), one["snapshot"], one["seed"], state_of(one, told))
+        for one in told["versions"]
     ]
     console.show(f"versions of {name}", ("version", "created", "data", "seed", ""), rows)
     entries = [
-        (one["number"], one["when"], one["who"], one["action"], one["from_version"], one["to_version"], one["note"])
+        (one["number"], console.moment(one["when"]), one["who"], action_of(one), moved(one), one["note"])
         for one in told["entries"]
     ]
-    console.show(f"ledger of {name}", ("", "when", "who", "action", "from", "to", "note"), entries)
+    console.show(f"ledger of {name}", ("", "when", "who", "action", "version", "note"), entries)
 
 
-def state_of(version: dict[str, object], told: dict[str, object]) -> str:
+def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
+    """The aliases of a version, and what else there is to know; a withdrawn champion was brought back by a person."""
     number = version["version"]
     aliases = [alias for alias in ("champion", "staging", "challenger") if told[alias] == number]
-    pending = ["pending"] if number in told["pending"] else []  # type: ignore[operator]
-    return ", ".join([*aliases, *pending, *(["withdrawn"] if version["withdrawn"] else [])])
+    pending = ["pending"] if number in told["pending"] else []
+    gone = "withdrawn once, brought back by a person" if "champion" in aliases else "withdrawn"
+    return ", ".join([*aliases, *pending, *([gone] if version["withdrawn"] else [])])
+
+
+def action_of(entry: dict[str, Any]) -> str:
+    return f"{entry['action']} (override)" if entry["override"] else str(entry["action"])
+
+
+def moved(entry: dict[str, Any]) -> str:
+    """From which version to which; a dash where there is none."""
+    return " → ".join("-" if one is None else str(one) for one in (entry["from_version"], entry["to_version"]))
 
 
 def compare(name: str, first: int, second: int, as_json: bool, settings: Settings) -> None:
@@ -141,29 +148,3 @@ def profile(name: str, settings: Settings) -> None:
         path = servers.made(settings.root / "reports") / f"data-{name}-{newest.version}.html"
         summary(newest.table, path)
     console.out.print(str(path))
-
-
-def new_tabular(name: str, path: Path, target: str, settings: Settings) -> None:
-    from tasks.tables.inference import infer
-
-    if not re.fullmatch(NAME, name):
-        raise BadInput(f"{name!r} cannot name a release; use a-z, 0-9 and -, at most 63 of them, no - in front.")
-    proposal = infer(path, name, target)
-    files = {"datasets": proposal.dataset, "contracts": proposal.contract, "releases": proposal.recipe}
-    places = {kind: settings.project / kind / f"{name}.yaml" for kind in files}
-    taken_already = [str(place) for place in places.values() if place.exists()]
-    if taken_already or name in release_names(settings.folders):
-        raise BadInput(f"{name} is taken ({', '.join(taken_already) or 'by the box'}); choose another name.")
-    for kind, place in places.items():
-        write_yaml(place, files[kind])
-    for line in proposal.assumptions:
-        console.out.print(f"  assumed: {line}")
-    console.out.print("wrote " + ", ".join(str(place) for place in places.values()))
-    console.out.print(f"read them, then: penstock train {name}")
-
-
-def write_yaml(place: Path, value: object) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".new", delete=False, encoding="utf-8") as aside:
-        yaml.safe_dump(json.loads(json.dumps(value)), aside, sort_keys=False, allow_unicode=True)
-    Path(aside.name).replace(place)

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from prefect.runtime import flow_run
 
-from flows.orders import FLOWS, Prepared
+from flows.kinds import KINDS
+from flows.orders import Prepared
 from tasks.artifacts import Store
 from tasks.caching import steps_of
 from tasks.planning import Receipt, Step, closure
@@ -27,7 +28,7 @@ def leave_receipt(store: Store, prepared: Prepared, outcome: Outcome) -> None:
     verdict = outcome.decision.verdict if outcome.decision else None
     receipt = Receipt(
         conditions=prepared.conditions,
-        code=closure(FLOWS[prepared.recipe.kind]),
+        code=closure(KINDS[prepared.recipe.kind].flow),
         steps=[*steps_of(UUID(flow_run.id)), *kept(store, prepared.order.release, outcome.version)],
         outcome={"version": outcome.version, "state": outcome.state, "verdict": verdict},
     )

@@ -1,11 +1,13 @@
 """Promote, roll back, compare: the road as Prefect flows, for schedules, automations and calls of its API."""
 
+import json
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -14,16 +16,19 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
 from flows import console
-from tasks.artifacts import store_at
+from flows.orders import Prepared
+from tasks.artifacts import Store, store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
 from tasks.registry.aliases import Registry
+from tasks.registry.gate import Evidence
 from tasks.registry.golden import disagreements
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings, load
 from tasks.tables.predictor import Predictor
 
 DAY = 86_400
+Answer = Callable[[dict[str, Any]], Any]
 
 
 class Approval(RunInput):
@@ -37,7 +42,7 @@ class Approval(RunInput):
 def road(release: str, settings: Settings) -> Iterator[Road]:
     """The road of a release under these settings; the servers must be up."""
     with Registry(settings.mlflow_url) as registry:
-        smoke = partial(answers, registry, release, settings.root / "downloads" / release)
+        smoke = partial(answers, registry, store_at(settings.store), release, settings.root / "downloads" / release)
         lock = settings.root / "locks" / f"road-{release}"
         yield Road(store_at(settings.store), release, registry, lock, traveller(), smoke)
 
@@ -49,12 +54,40 @@ def traveller() -> str:
     return run if deployment.id else f"{person}@{socket.gethostname()}"
 
 
-def answers(registry: Registry, release: str, downloads: Path, version: int) -> None:
+def decided(
+    version: int, snapshot: str, prepared: Prepared, evidence: Callable[[], Evidence], settings: Settings
+) -> Outcome:
+    """What becomes of a candidate: the decision that was made before, or one on evidence gathered now."""
+    with road(prepared.order.release, settings) as way:
+        found = way.found(version, snapshot, prepared.recipe)
+        return asked(way, found or way.offer(evidence(), prepared.recipe), prepared.recipe.approval_days)
+
+
+def answers(registry: Registry, store: Store, release: str, downloads: Path, version: int) -> None:
     """The smoke test: fetch the version as a service would, load it, let it answer its golden requests."""
-    predictor = Predictor.load(registry.download(registry.version(release, version), downloads / str(version)))
-    wrong = disagreements(predictor.release["golden"], lambda row: predictor.predict([row])[0])
+    folder = registry.download(registry.version(release, version), downloads / str(version))
+    record = json.loads((folder / "release.json").read_bytes())
+    with LOADED[record["kind"]](folder, store) as answer:
+        wrong = disagreements(record["golden"], answer)
     if wrong:
         raise Refused(f"Version {version} of {release} fails its own golden requests: {'; '.join(wrong)}.")
+
+
+@contextmanager
+def table_model(folder: Path, _store: Store) -> Iterator[Answer]:
+    predictor = Predictor.load(folder)
+    yield lambda row: predictor.predict([row])[0]
+
+
+@contextmanager
+def index(folder: Path, store: Store) -> Iterator[Answer]:
+    from tasks.retrieval.served import Served  # onnxruntime, which a table's release goes without
+
+    with closing(Served.load(folder, store.path, 2)) as served:
+        yield served.answer
+
+
+LOADED = {"tabular": table_model, "documents": index}
 
 
 @flow(name="promote", flow_run_name="{release}")

@@ -1,13 +1,15 @@
 """The run that does nothing: the last receipt still stands. Kept lean, since it is the most frequent run."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import typer
 
 from flows.orders import Order, planned, prepare
 from tasks.artifacts import opened
+from tasks.planning import Receipt
 from tasks.registry import ledger
-from tasks.registry.history import champion, unsettled
+from tasks.registry.history import champion, standing, unsettled
+from tasks.registry.ledger import Entry
 from tasks.settings import Settings
 
 
@@ -20,13 +22,15 @@ def stands(order: Order, settings: Settings) -> bool:
         entries = ledger.entries(store, order.release)
         if unsettled(store, entries):
             return False
-        now = champion(entries)
-    tell(order.release, receipt.outcome, now)
+    tell(order.release, receipt, entries)
     return True
 
 
-def tell(release: str, outcome: dict[str, Any], now: int | None) -> None:
+def tell(release: str, receipt: Receipt, entries: Sequence[Entry]) -> None:
+    """What the last run made, and what has become of it since."""
+    version, verdict, now = receipt.outcome["version"], receipt.outcome["verdict"], champion(entries)
+    assert isinstance(version, int)  # a training ends with a version
     typer.echo(f"{release}: nothing to do; sources, code and artifacts are as the last run left them.")
-    verdict = f" (the gate: {outcome['verdict']})" if outcome.get("verdict") else ""
-    typer.echo(f"It ended with version {outcome['version']} {outcome['state']}{verdict}.")
+    said = f" (the gate: {verdict})" if verdict else ""
+    typer.echo(f"It ended with version {version}{said}, which is now {standing(entries, version)}.")
     typer.echo(f"Champion: {f'version {now}' if now else 'none yet'}.")

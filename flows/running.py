@@ -10,12 +10,12 @@ from pathlib import Path
 import httpx
 
 from flows import console, servers
-from flows.orders import FLOWS, Order, prepare, recipe_of
+from flows.kinds import KINDS
+from flows.orders import Order, prepare, recipe_of
 from tasks.artifacts import opened, store_at
 from tasks.registry import records
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings
-from tasks.sources.local import check_files
 from tasks.watching.replicas import replicas
 
 
@@ -23,9 +23,9 @@ def train(order: Order, settings: Settings) -> Outcome:
     """Train a release up to its decision. Local files are looked at before anything is started."""
     with opened(settings.store) as store:
         prepared = prepare(order, settings)
-        check_files(prepared.dataset, prepared.contract, prepared.files)
+        prepared.check()
         connect(settings)
-        flow = import_module(FLOWS[prepared.recipe.kind])
+        flow = import_module(KINDS[prepared.recipe.kind].flow)
         servers.wait(settings)
         outcome: Outcome = flow.train(order)
         record = records.version(store, order.release, outcome.version) if outcome.version else None

@@ -5,14 +5,13 @@ import socket
 import sys
 
 from flows import servers
+from flows.kinds import KINDS
 from flows.orders import recipe_of
 from tasks.artifacts import store_at
-from tasks.errors import Refused
+from tasks.errors import BadInput, Refused
 from tasks.registry import ledger
 from tasks.registry.history import champion
 from tasks.settings import ROOT, Settings
-
-SERVICES = {"tabular": "bentos.tabular.service:Tabular"}
 
 
 def serve(name: str, port: int | None, settings: Settings) -> None:
@@ -20,19 +19,23 @@ def serve(name: str, port: int | None, settings: Settings) -> None:
     kind = recipe_of(name, settings).kind
     if champion(ledger.entries(store_at(settings.store), name)) is None:
         raise Refused(f"{name} has no champion to serve yet; `penstock train {name}` makes one.")
-    port = port or settings.port
+    port = settings.port if port is None else port
     refuse_held(port)
     servers.ready(settings)
     env = servers.environment(settings) | {"PENSTOCK_RELEASE": name, "PENSTOCK_FOLLOW": "champion"}
     sys.stderr.write(f"{name} on http://127.0.0.1:{port} (API at /docs, ready at /ready); Ctrl-C ends it\n")
-    command = ["bentoml", "serve", SERVICES[kind], "--host", "127.0.0.1", "--port", str(port)]
+    command = ["bentoml", "serve", KINDS[kind].service, "--host", "127.0.0.1", "--port", str(port)]
     os.execve(sys.executable, [sys.executable, "-m", *command, "--working-dir", str(ROOT)], env)
 
 
 def refuse_held(port: int) -> None:
+    if not 0 < port < 65_536:
+        raise BadInput(f"--port {port}: ports go from 1 to 65535.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise Refused(f"Port {port} is in use; name another with --port.") from None
+            pid = servers.listeners().get(port)
+            holder = servers.described(pid) if pid else "another program"
+            raise Refused(f"Port {port} is in use by {holder}; end that, or name another port with --port.") from None

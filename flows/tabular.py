@@ -1,11 +1,14 @@
 """Rows to a gated release. Started by `penstock train`, a deployment or its schedule; needs Prefect and MLflow."""
 
+from functools import partial
+
 from prefect import flow
 
-from flows.candidates import Offered, evidence_for, register
-from flows.orders import Order, Prepared, prepare
+from flows.candidates import register
+from flows.orders import Order, Rows, prepare
 from flows.receipts import leave_receipt, say
-from flows.release import asked, published, road
+from flows.release import decided, published
+from flows.tabular_candidate import Offered, build, evidence_for
 from tasks.artifacts import Artifact, opened
 from tasks.registry.lineage import git_commit
 from tasks.registry.road import Outcome
@@ -27,17 +30,16 @@ def train(order: Order) -> Outcome:
     settings = load()
     with opened(settings.store) as store:
         prepared = prepare(order, settings)
-        offered = build(prepared, settings)
-        version = register(offered, settings)
-        with road(order.release, settings) as way:
-            outcome = way.found(version, offered.ground.snapshot, prepared.recipe)
-            outcome = outcome or way.offer(evidence_for(offered, version, settings), prepared.recipe)
-            outcome = asked(way, outcome, prepared.recipe.approval_days)
+        assert isinstance(prepared, Rows)
+        offered = make(prepared, settings)
+        version = register(order.release, offered.key, lambda: build(offered), settings)
+        evidence = partial(evidence_for, offered, version, settings)
+        outcome = decided(version, offered.ground.snapshot, prepared, evidence, settings)
         leave_receipt(store, prepared, outcome)
         return published(outcome)
 
 
-def build(prepared: Prepared, settings: Settings) -> Offered:
+def make(prepared: Rows, settings: Settings) -> Offered:
     """The cached steps in order: rows, checked rows, features, split, models, and the release of the chosen one."""
     recipe, dataset, order = prepared.recipe, prepared.dataset, prepared.order
     subject = recipe.subject(dataset.time, dataset.group)

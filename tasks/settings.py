@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     # training
     threads: int = Field(2, ge=1, description="Threads of one training: cores divided by concurrent trainings")
     remote_age: float = Field(24, description="Hours for which a remote source counts as unchanged")
+    judge: str | None = Field(None, description="Model that judges answers, at OPENAI_BASE_URL; unset: no judge")
+    judge_ragas: str | None = Field(None, description="Python of an environment with RAGAS, which then judges")
+    judge_embeddings: str | None = Field(None, description="Embedding model at the same endpoint, for RAGAS")
     # services
     port: int = Field(3000, description="Port of a service that `penstock serve` starts")
     release: str | None = Field(None, description="Release that a service follows")
@@ -58,6 +61,11 @@ class Settings(BaseSettings):
     max_concurrency: int = Field(64, ge=1, description="Requests answered at the same time")
     max_queue: int = Field(256, ge=0, description="Requests that may wait; more are answered 429")
     request_timeout: float = Field(10.0, gt=0, description="Seconds until a request is answered 504")
+    serve_threads: int = Field(2, ge=1, description="Long requests that a service works on at once; more with an LLM")
+    embed_threads: int = Field(1, ge=1, description="Threads that embed one question in a service")
+    max_upload_bytes: int = Field(20 << 20, ge=1, description="Largest document that /v1/documents takes")
+    log_text: bool = Field(False, description="Whether questions and answers are logged and traced as text")
+    trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")
 
     @property

@@ -15,6 +15,7 @@ from tests.prefect_server import running
 FOREIGN = ("PENSTOCK_", "PREFECT_", "MLFLOW_", "BENTOML_", "BENTO_", "QDRANT_", "OPENAI_", "AWS_", "HF_", "OTEL_")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
 SHARED = Path(os.environ.get("PENSTOCK_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+QDRANT = os.environ.get("QDRANT_URL")
 homes = pytest.StashKey[Path]()
 
 
@@ -71,6 +72,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no test data in {SHARED}: set PENSTOCK_TEST_DATA to a folder with tables/ and pdfs/")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def qdrant_url() -> str | None:
+    """A Qdrant server that the caller offers for tests."""
+    return QDRANT
 
 
 @pytest.fixture(scope="session")

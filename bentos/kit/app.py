@@ -1,6 +1,6 @@
 """The FastAPI factory of all services: raw routes behind keys, the routes in common, OpenAPI of what serves."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import wraps
@@ -25,7 +25,9 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 @dataclass(frozen=True)
 class Operation:
-    """One route: `request` and `response` name schemas of the service's OpenAPI components."""
+    """One route: `request` and `response` name schemas of the service's OpenAPI components.
+
+    `takes` and `gives` are for what is not JSON: schemas by media type, of the body and beside `response`."""
 
     method: str
     path: str
@@ -35,6 +37,12 @@ class Operation:
     response: str
     request: str | None = None
     errors: Sequence[int] = field(default=(400, 401, 403, 413, 415, 422, 429, 500, 503, 504))
+    name: str = ""
+    status: int = 200
+    parameters: Sequence[dict[str, Any]] = ()
+    takes: Mapping[str, Any] = field(default_factory=dict)
+    gives: Mapping[str, Any] = field(default_factory=dict)
+    upload: bool = False
 
 
 class RawRoute(APIRoute):
@@ -65,6 +73,7 @@ def create_app(desk: Desk[Any], title: str, operations: Sequence[Operation], sch
     errors.install(app)
     for operation in (*operations, *common(desk, app)):
         _add(app, desk, operation)
+    desk.uploads |= {operation.path for operation in operations if operation.upload}
     _describe(app, desk, schemas)
     return app
 
@@ -109,26 +118,32 @@ def common(desk: Desk[Any], app: FastAPI) -> list[Operation]:
 
 
 def _add(app: FastAPI, desk: Desk[Any], operation: Operation) -> None:
-    extra: dict[str, Any] = {}
-    if operation.request:
-        reference = {"$ref": f"#/components/schemas/{operation.request}"}
-        extra["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference}}}
+    extra: dict[str, Any] = {"parameters": list(operation.parameters)} if operation.parameters else {}
+    if body := _content(operation.request, operation.takes):
+        extra["requestBody"] = {"required": True, "content": body}
     responses: dict[int | str, Any] = {status: {"model": errors.ErrorAnswer} for status in operation.errors}
-    if operation.response:
-        reference = {"$ref": f"#/components/schemas/{operation.response}"}
-        responses[200] = {"description": "The answer", "content": {"application/json": {"schema": reference}}}
+    given = _content(operation.response, operation.gives)
+    if given:
+        responses[operation.status] = {"description": "The answer", "content": given}
     route = RawRoute(
         operation.path,
         guarded(desk, operation),
         methods=[operation.method],
         summary=operation.summary,
-        operation_id=operation.path.strip("/").replace("/", "_") or "home",
-        include_in_schema=bool(operation.response),
+        status_code=operation.status,
+        operation_id=operation.name or operation.path.strip("/").replace("/", "_") or "home",
+        include_in_schema=bool(given),
         responses=responses,
         response_class=Response,
         openapi_extra=extra,
     )
     app.router.routes.append(route)
+
+
+def _content(schema: str | None, others: Mapping[str, Any]) -> dict[str, Any]:
+    """Media types with their schemas; JSON by the name of its component."""
+    json = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}} if schema else {}
+    return json | {media: {"schema": schema} for media, schema in others.items()}
 
 
 def guarded(desk: Desk[Any], operation: Operation) -> Handler:
@@ -137,8 +152,8 @@ def guarded(desk: Desk[Any], operation: Operation) -> Handler:
 
     @wraps(handler)
     async def call(request: Request) -> Response:
-        if scope is not None and desk.config.keys:
-            request.scope[CALLER] = desk.config.keys.caller(request.headers, scope)
+        if scope is not None:
+            request.scope[CALLER] = desk.config.keys.caller(request.headers, scope, request.method)
         if takes_json and not _is_json(request.headers.get("content-type")):
             raise Problem(415, "The body must be JSON: send Content-Type: application/json.")
         return await handler(request)
@@ -152,8 +167,8 @@ def _is_json(content_type: str | None) -> bool:
     return content_type.partition(";")[0].strip().lower() == "application/json"
 
 
-def answer(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")
+def answer(value: Any, status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, media_type="application/json")
 
 
 def request_id(request: Request) -> str:

@@ -42,10 +42,12 @@ def follow(handle: Handle[Served], writer: Writer, lines: Iterable[bytes]) -> No
     for text in lines:
         if not text.endswith(b"\n"):
             return
-        asked = Record(**orjson.loads(text))
+        told = orjson.loads(text)
+        request = told.pop("ask", told["inputs"])
+        asked = Record(**told)
         started = time.perf_counter()
         try:
-            output = handle.model.answer(asked.inputs)
+            output = handle.model.answer(request)
         except PenstockError as error:
             output = {"error": str(error)}
         took = (time.perf_counter() - started) * 1000

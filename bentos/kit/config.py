@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from bentos.kit.keys import Keys, read_keys
-from tasks.settings import Settings
+from tasks.settings import Settings, load
 
 ANYWHERE = "0.0.0.0"
 
@@ -25,6 +25,8 @@ class Config:
     baked: Path | None = None
     baked_version: str = ""
     mlflow_url: str = ""
+    prefect_url: str = ""
+    store: str = "var/store"
     keys: Keys = field(default_factory=lambda: Keys([]))
     poll_s: float = 1.0
     max_body_bytes: int = 4 << 20
@@ -32,6 +34,10 @@ class Config:
     max_concurrency: int = 64
     max_queue: int = 256
     timeout_s: float = 10.0
+    threads: int = 2
+    max_upload_bytes: int = 20 << 20
+    log_text: bool = False
+    trace_share: float = 0.0
     replica: str = "local"
     url: str = ""
 
@@ -48,6 +54,8 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         baked=baked,
         baked_version=baked_version,
         mlflow_url=settings.mlflow_url,
+        prefect_url=settings.prefect_url,
+        store=settings.artifacts or str(root / "store"),
         keys=keys_of(settings),
         poll_s=settings.poll_interval,
         max_body_bytes=settings.max_body_bytes,
@@ -55,6 +63,10 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         max_concurrency=settings.max_concurrency,
         max_queue=settings.max_queue,
         timeout_s=settings.request_timeout,
+        threads=settings.serve_threads,
+        max_upload_bytes=settings.max_upload_bytes,
+        log_text=settings.log_text,
+        trace_share=settings.trace_share,
         replica=settings.replica or f"{socket.gethostname()}-{port}{worker()}",
         url=f"http://{socket.gethostname() if host == ANYWHERE else host}:{port}",
     )
@@ -78,3 +90,8 @@ def worker() -> str:
 
     index = server_context.worker_index or 1
     return f"-w{index}" if index > 1 else ""
+
+
+def embed_threads() -> int:
+    """Threads of one embedding, for loaders: they also run in a challenger's process, which has no Config."""
+    return load().embed_threads

@@ -4,10 +4,14 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic
+
+import orjson
 
 from bentos.kit.config import Config
 from bentos.kit.errors import Problem
@@ -46,9 +50,15 @@ class Desk(Generic[M]):
         self.log: Writer | None = None
         self.shadow = Shadow(self.metrics)
         self.since = 0.0
-        self.pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="penstock")
+        self.uploads: set[str] = set()  # paths whose body may be as large as a document
+        self.heard: Callable[[Record], None] | None = None  # told of feedback, after it was logged
+        self.ends: list[Callable[[], None]] = []  # called when the service stops
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-log")
         self._written: Future[bytes] | None = None
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=self.config.threads, thread_name_prefix="penstock")
 
     def serving(self) -> Handle[M]:
         """The version that answers now: hold it as a context while answering."""
@@ -84,8 +94,10 @@ class Desk(Generic[M]):
         if len(self.refused) > KEPT:
             del self.refused[next(iter(self.refused))]
 
-    async def record(self, records: list[Record]) -> None:
-        """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error."""
+    async def record(self, records: list[Record], asked: Any = None) -> None:
+        """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error.
+
+        `asked` goes to the shadow in place of the inputs, where these must not be logged."""
         if self.log is None:
             return
         try:
@@ -96,7 +108,7 @@ class Desk(Generic[M]):
             self.reasons["log"] = f"the prediction log cannot be written: {error}"
             return
         if self.shadow.open and records[0].kind == "prediction":
-            self.shadow.offer(data, len(records))
+            self.shadow.offer(data if asked is None else private(records[0], asked), len(records))
 
     async def _write(self, log: Writer, records: list[Record]) -> bytes:
         """Few records at once; many in the log's own thread, and whatever comes while it writes queues behind them."""
@@ -146,6 +158,8 @@ class Desk(Generic[M]):
             self.reasons["heartbeat"] = f"the heartbeat cannot be written: {error}"
 
     def close(self) -> None:
+        for end in self.ends:
+            end()
         self._writer.shutdown()
         if self.log is not None:
             self.log.close()
@@ -154,3 +168,8 @@ class Desk(Generic[M]):
 
     def downloads(self, release: str, version: str) -> Path:
         return self.config.root / "served" / release / f"v{version}"
+
+
+def private(record: Record, asked: Any) -> bytes:
+    """A line for the challenger with what it is asked beside the record, which is logged without it."""
+    return orjson.dumps(asdict(record) | {"ask": asked}, option=orjson.OPT_APPEND_NEWLINE)

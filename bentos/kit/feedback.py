@@ -66,7 +66,10 @@ def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
         key = caller(request.scope)
         told = given.model_dump(exclude={"request_id"}) | {"caller": key.name, "tenant": key.tenant}
         release = handle.release.release
-        await desk.record([Record("feedback", given.request_id, release, handle.version, "/feedback", **told)])
+        record = Record("feedback", given.request_id, release, handle.version, "/feedback", **told)
+        await desk.record([record])
+        if desk.heard is not None:
+            desk.heard(record)
         return Response(orjson.dumps({"request_id": given.request_id, "accepted": True}), media_type="application/json")
 
     return handle_feedback

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from bentos.kit.errors import Problem
+from bentos.kit.sessions import SAFE_METHODS, Sessions, foreign, same_origin, token_of
 from tasks.errors import BadInput
 
 HINT = 'a JSON list like [{"name": "shop", "sha256": "<64 hex digits>", "scopes": ["predict"], "tenant": "acme"}]'
@@ -31,25 +32,44 @@ ANYONE = Key(name="", sha256="0" * 64, scopes=frozenset())
 
 
 class Keys:
-    """The keys of a service; without any, every caller on this machine is let in."""
+    """The keys of a service and the sessions opened with them; without keys, every caller on this machine is let in."""
 
-    def __init__(self, keys: list[Key]) -> None:
+    def __init__(self, keys: list[Key], sessions: Sessions | None = None) -> None:
         self._keys = {key.sha256: key for key in keys}
+        self.sessions = sessions or Sessions()
 
     def __bool__(self) -> bool:
         return bool(self._keys)
 
-    def caller(self, headers: Headers, scope: str) -> Key:
+    def caller(self, headers: Headers, scope: str, method: str) -> Key:
         """The key of the request, if it has the scope; 401 without a known key, 403 without the scope."""
+        key = self.known(headers, method)
+        if self._keys and scope not in key.scopes:
+            raise Problem(403, f"The API key {key.name!r} lacks the scope {scope!r}.")
+        return key
+
+    def known(self, headers: Headers, method: str) -> Key:
+        """The key that the request carries, or the one that opened its session; 401 without a known one."""
         if not self._keys:
+            if method not in SAFE_METHODS and foreign(headers):
+                raise Problem(403, "A page of another site sent this; a service without API keys refuses that.")
             return ANYONE
         given = headers.get("x-api-key") or _bearer(headers.get("authorization", ""))
-        key = self._keys.get(hashlib.sha256(given.encode()).hexdigest()) if given else None
+        key = self.named(given) if given else self._visitor(headers, method)
         if key is None:
             message = "This needs an API key, sent as X-API-Key or as Authorization: Bearer."
             raise Problem(401, message, headers={"WWW-Authenticate": "Bearer"})
-        if scope not in key.scopes:
-            raise Problem(403, f"The API key {key.name!r} lacks the scope {scope!r}.")
+        return key
+
+    def named(self, given: str) -> Key | None:
+        return self._keys.get(hashlib.sha256(given.encode()).hexdigest())
+
+    def _visitor(self, headers: Headers, method: str) -> Key | None:
+        """The key behind the session cookie, which a browser would send for pages of other origins, too."""
+        token = token_of(headers)
+        key = self._keys.get(self.sessions.key(token) or "") if token else None
+        if key and method not in SAFE_METHODS and not same_origin(headers):
+            raise Problem(403, "A session is used from the service's own page only; send an API key instead.")
         return key
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from tasks.registry.rest import Mlflow
 logger = logging.getLogger("penstock")
 
 BEAT_S = 5.0
+LOOK_S = 1.0
 NOTHING = (
     "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
 )
@@ -41,6 +44,8 @@ class Lifecycle:
         else:
             reasons["release"] = NOTHING
         self.tasks.append(asyncio.create_task(self._beat()))
+        if os.environ.get("BENTOML_RUNNER_MAP"):  # a worker of Bento's supervisor
+            self.tasks.append(asyncio.create_task(self._outlived(os.getppid())))
 
     async def stop(self) -> None:
         for task in self.tasks:
@@ -83,6 +88,15 @@ class Lifecycle:
         except PenstockError as error:
             logger.error("%s", error)
             desk.reasons["release"] = str(error)
+
+    async def _outlived(self, parent: int) -> None:
+        """End with the supervisor: where it was killed, nobody would end or restart the worker, which holds the port.
+
+        Asked and not signalled, because only Linux tells a process of its parent's death."""
+        while os.getppid() == parent:
+            await asyncio.sleep(LOOK_S)
+        logger.error("the server's supervisor was killed: its worker ends")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     async def _beat(self) -> None:
         while True:

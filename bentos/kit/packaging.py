@@ -13,6 +13,7 @@ import bentoml
 from bentoml.exceptions import NotFound
 from bentoml.images import Image
 
+from bentos.kit import pieces
 from bentos.kit.handle import RELEASE_FILE, read_release
 from bentos.kit.requirements import pinned
 from tasks.artifacts import canonical, file_sha256, sha256
@@ -70,10 +71,23 @@ def store(release: str, version: int, folder: Path) -> Any:
                 target = Path(model.path_of(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(folder / name, target)
+            bake(folder, Path(model.path))
         model = bentoml.models.get(tag)
     if model.info.labels.get("digest") != digest:
         raise Refused(f"BentoML's model store holds another {tag}; remove it with `bentoml models delete {tag}`.")
     return model
+
+
+def bake(folder: Path, target: Path) -> None:
+    """Copy the large artifacts that the release names: an image needs no artifact store."""
+    facts, _ = read_release(folder)
+    for artifact in pieces.named(folder, facts.model_extra or {}):
+        source, there = pieces.piece(folder, artifact), pieces.place(target, artifact)
+        there.parent.mkdir(exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, there, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(source, there)
 
 
 def served_files(module: str) -> list[Path]:
@@ -82,6 +96,8 @@ def served_files(module: str) -> list[Path]:
         importlib.import_module(name)
     names = [name for name in sys.modules if name.split(".")[0] in ROOMS and name not in NOT_SERVED]
     found = {Path(file) for name in names if (file := getattr(sys.modules[name], "__file__", None))}
+    if page := sys.modules.get("bentos.kit.page"):
+        found |= {*page.FOLDER.iterdir()}
     return sorted(path for path in found if path.is_relative_to(ROOT) and path.name != "package.py")
 
 

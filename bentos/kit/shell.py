@@ -23,6 +23,8 @@ from bentos.kit.metrics import CONTENT_TYPE
 logger = logging.getLogger("penstock")
 
 SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+CLOCK = "penstock.clock"  # in the ASGI scope: the request's time limit; an answer that streams moves it on
+FRAMING = 64 << 10  # what a multipart form adds to the file in it
 PROBES = {"/livez", "/health", "/readyz", "/ready", "/metrics"}
 
 
@@ -68,7 +70,9 @@ class Shell:
         given, length = _read_headers(scope)
         request_id = given if given and SAFE_ID.fullmatch(given) else secrets.token_hex(16).encode()
         scope[REQUEST_ID] = request_id.decode()
-        exchange = Exchange(receive, send, request_id, self.desk.config.max_body_bytes)
+        config = self.desk.config
+        upload = config.max_upload_bytes + FRAMING if scope["path"] in self.desk.uploads else 0
+        exchange = Exchange(receive, send, request_id, max(config.max_body_bytes, upload))
         await self._answer(scope, exchange, length)
         template = scope["path"] if scope["path"] in PROBES else getattr(scope.get("route"), "path", "unmatched")
         self.desk.metrics.observe(template, scope["method"], exchange.status, perf_counter() - started)
@@ -102,11 +106,11 @@ class Shell:
         self.waiting += 1
         queued = True
         try:
-            async with asyncio.timeout(config.timeout_s) as clock, slots:
+            async with asyncio.timeout(config.timeout_s) as scope[CLOCK], slots:
                 self.waiting, self.running, queued = self.waiting - 1, self.running + 1, False
                 await self.app(scope, exchange.read, exchange.write)
         except TimeoutError:
-            if clock.expired():
+            if scope[CLOCK].expired():
                 raise Problem(504, f"The request took longer than {config.timeout_s:g} s and was given up.") from None
             raise
         finally:
@@ -120,7 +124,7 @@ class Shell:
             raise Problem(405, "This path answers GET only.", headers={"Allow": "GET, HEAD"})
         path = scope["path"]
         if path == "/metrics":
-            self.desk.config.keys.caller(Headers(scope=scope), "read")
+            self.desk.config.keys.caller(Headers(scope=scope), "read", scope["method"])
             return Response(self.desk.metrics.render(), media_type=CONTENT_TYPE)
         if path in ("/livez", "/health"):
             return Response(b'{"status":"alive"}', media_type="application/json")

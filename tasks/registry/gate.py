@@ -30,7 +30,8 @@ class Evidence(BaseModel):
     """What is known of a candidate beside the version (or the baseline) that it would replace, on the same rows.
 
     `difference` is positive where the candidate is better, whatever the metric's direction; `against_best` likewise,
-    to the best on these rows of the versions that `history.rivals` names. `checks` were evaluated by the room."""
+    to the best on these rows of the versions that `history.rivals` names. `checks` were evaluated by the room.
+    `doubt`: why the rows may favour the opponent, so that what speaks for it shows nothing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,6 +52,7 @@ class Evidence(BaseModel):
     rolled_back: bool = False
     against_best: Interval | None = None
     needed_rows: int | None = None
+    doubt: str | None = None
     measured: dict[str, Any] = Field(default_factory=dict)
 
     @property
@@ -99,8 +101,10 @@ def verdict_of(difference: Interval, margin: float) -> Verdict:
 def decide(evidence: Evidence, recipe: Recipe) -> Decision:
     """The rules of promotion. Any failed check refuses; what passes is promoted or, by the recipe, asked about."""
     verdict = verdict_of(evidence.difference, evidence.margin)
+    if evidence.doubt and verdict == "worse":
+        verdict = "inconclusive"
     needed = None
-    if verdict == "inconclusive":
+    if verdict == "inconclusive" and not evidence.doubt:
         needed = evidence.needed_rows or rows_needed(evidence.difference, evidence.rows, evidence.margin)
     first = evidence.opponent == BASELINE
     compared = _baseline(evidence, verdict) if first else _comparison(evidence, recipe, verdict, needed)
@@ -123,7 +127,8 @@ def decide(evidence: Evidence, recipe: Recipe) -> Decision:
 
 def decision_digest(evidence: Evidence, verdict: Verdict, reasons: list[Check], ask: bool) -> str:
     """Over all that a rerun must find again: measured times are left out, their outcome is not."""
-    body = evidence.model_dump(mode="json", exclude={"measured", "checks", "needed_rows"})
+    without = {"measured", "checks", "needed_rows"} | (set() if evidence.doubt else {"doubt"})
+    body = evidence.model_dump(mode="json", exclude=without)
     said = [(reason.name, reason.bound, reason.ok, None if reason.measured else reason.number) for reason in reasons]
     return sha256(canonical({"evidence": body, "verdict": verdict, "reasons": said, "ask": ask}))
 
@@ -131,9 +136,10 @@ def decision_digest(evidence: Evidence, verdict: Verdict, reasons: list[Check], 
 def _comparison(evidence: Evidence, recipe: Recipe, verdict: Verdict, needed: int | None) -> Check:
     """Against the champion. Inconclusive passes only where the recipe would have it asked."""
     ok = verdict in ("better", "not worse") or (verdict == "inconclusive" and recipe.inconclusive == "ask")
-    enough = f"; about {needed} rows would settle it" if needed else ""
+    enough = f"; about {needed} test rows would settle it" if needed else ""
     than = "against" if verdict == "inconclusive" else "than"
     text = f"{verdict.capitalize()} {than} {evidence.opponent}: {_differs(evidence)}{enough}."
+    text += f" {evidence.doubt}" if evidence.doubt else ""
     return Check(
         name="comparison", number=evidence.difference.low, bound=f">= {0 - evidence.margin:g}", ok=ok, text=text
     )

@@ -90,6 +90,24 @@ def declined(entries: Sequence[Entry], version: int) -> Entry | None:
     return about[-1] if len(about) > 1 and [entry.action for entry in about[-2:]] == ["ask", "refuse"] else None
 
 
+def standing(entries: Sequence[Entry], version: int) -> str:
+    """What a version is now, in one word or two."""
+    if champion(entries) == version:
+        return "the champion"
+    if version in withdrawn(entries):
+        return "withdrawn"
+    if any(entry.to_version == version for entry in pending(entries)):
+        return "pending"
+    if version in champions(entries):
+        return "a champion of before"
+    about = [entry for entry in entries if entry.to_version == version and entry.action in ("ask", "refuse")]
+    if not about:
+        return "without a decision"
+    if about[-1].action == "ask":
+        return "no longer pending"
+    return "declined" if declined(entries, version) else "refused"
+
+
 def with_decision(entries: Sequence[Entry]) -> set[int]:
     """Versions that the ledger knows at all."""
     return {entry.to_version for entry in entries if entry.to_version is not None}

@@ -11,7 +11,7 @@ SECONDS = 10
 
 
 class Commit(BaseModel):
-    """The commit of a checkout, and whether its files differ from it; no commit outside git."""
+    """The commit of a checkout, and whether its files differ from it, new ones that git does not ignore included."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +24,7 @@ def git_commit(folder: Path) -> Commit:
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return Commit()
-    return Commit(commit=commit, dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=no")))
+    return Commit(commit=commit, dirty=bool(_git(folder, "status", "--porcelain", "--untracked-files=normal")))
 
 
 def tags(

@@ -91,10 +91,12 @@ class Mlflow:
             put_in_place(aside, folder)  # another worker may be first, with the same bytes
         return folder
 
-    def call(self, method: str, path: str, values: dict[str, Any], absent: tuple[str, ...] = ()) -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, values: dict[str, Any], absent: tuple[str, ...] = (), api: str = "2.0"
+    ) -> dict[str, Any]:
         """One REST call; {} where the server says, with one of the codes in `absent`, that it is not there."""
         given: dict[str, Any] = {"params": values} if method == "GET" else {"json": values}
-        answer = self._ask(method, f"/api/2.0/mlflow/{path}", given)
+        answer = self._ask(method, f"/api/{api}/mlflow/{path}", given)
         try:
             body = answer.json()
         except ValueError:

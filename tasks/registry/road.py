@@ -78,10 +78,10 @@ class Road:
         with self._travel("champion") as (entries, _):
             if history.champion(entries) == version:
                 return self._smoked(version)
+            self.book.version(self.release, version)  # NotFound before anything is said of it or written
             asked = next((entry for entry in history.pending(entries) if entry.to_version == version), None)
             if asked is None and not override:
                 raise Refused(offers.not_pending(self.store, self.release, entries, version))
-            self.book.version(self.release, version)  # NotFound before anything is written
             self._write(offers.approved(asked, history.champion(entries), version, note))
             return self._smoked(version)
 
@@ -122,6 +122,11 @@ class Road:
                 return self._outcome(version, "nothing to do", "is the challenger already")
             if version is not None:
                 self.book.version(self.release, version)
+            if version is not None and version == history.champion(entries):
+                raise Refused(
+                    f"Version {version} of {self.release} is the champion: it answers all requests already, and has "
+                    "nothing to be compared with. Name another version, as `penstock history` lists them."
+                )
             action: ledger.Action = "unshadow" if version is None else "shadow"
             self._write(Move(action=action, alias="challenger", from_version=old, to_version=version, note=note))
             return self._outcome(version, "moved", "is the challenger")

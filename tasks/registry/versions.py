@@ -133,7 +133,7 @@ def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
     ]
     values = [(name, estimate.value) for name, estimate in candidate.metrics.items()]
     values += [(f"{name}_{part}", bound) for name, part, bound in bounds]
-    metrics = [Metric(name, value, moment, 0) for name, value in values]
+    metrics = [Metric(name.replace("@", "_at_"), value, moment, 0) for name, value in values]  # it takes no @
     params = [Param(name, str(value)) for name, value in candidate.params.items()]
     tags = [RunTag(name, value) for name, value in candidate.tags.items()]
     for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):

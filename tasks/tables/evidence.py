@@ -4,46 +4,27 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tasks.artifacts import Artifact, current
-from tasks.errors import BadInput
 from tasks.registry.gate import BASELINE, Check, Evidence, floor_check
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
-from tasks.tables.arrays import column_array, columns_of, parts_of
+from tasks.tables.arrays import column_array
 from tasks.tables.behaviour import behave
 from tasks.tables.budgets import check_budgets
-from tasks.tables.evaluation import FEWEST, MOST, Scored, measurable, members, scored
+from tasks.tables.evaluation import FEWEST, MOST, Scored, measurable, members
+from tasks.tables.fairness import Fair, compared
+from tasks.tables.fairness import Ground as Ground
+from tasks.tables.fairness import Side as Side
 from tasks.tables.metrics import difference, higher_is_better, measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.requests import request_rows
 from tasks.tables.specs import METRICS, Subject, TabularRecipe
-from tasks.tables.splits import content_hash
 
 ROWS = 200  # real requests for behaviour and latency
-FEWEST_FAIR = 5
 RECENT = 0.1  # least share of the test rows in the newest window
-
-
-class Side(BaseModel, frozen=True):
-    """A version, or the baseline: its scores on the newest split, and the split (of `table`) it was trained with."""
-
-    version: str
-    scores: Artifact
-    trained: Artifact | None = None
-    table: Artifact | None = None
-
-
-class Ground(BaseModel, frozen=True):
-    """Where the comparison takes place: the newest snapshot's checked table and its split."""
-
-    snapshot: str
-    table: Artifact
-    split: Artifact
-    time: str | None = None
 
 
 class Facts(BaseModel, frozen=True):
@@ -66,13 +47,17 @@ def gather(
     rivals: Sequence[Side] = (),
 ) -> Evidence:
     """Everything that the gate asks of a tabular candidate; `release` is its folder, `rivals` the last champions."""
-    ours, theirs = _fair(ground, subject, candidate, opponent)
+    fair = compared(ground, subject, recipe.metric, candidate, opponent)
+    ours, theirs = fair.ours, fair.theirs
+    against_best, unfair = _against_best(recipe, subject, ground, candidate, rivals, {opponent.version: fair})
     names = METRICS[recipe.task]
     checks = [
+        *fair.checks,
+        *unfair,
         *_choice(facts.refusal),
         *_floors(recipe, ours),
         *_slices(recipe, ground, ours),
-        *_newest(recipe, ground, opponent, ours, theirs),
+        *([] if fair.doubt else _newest(recipe, ground, opponent, ours, theirs)),
         *_built(recipe, ground, release, ours),
     ]
     return Evidence(
@@ -91,65 +76,34 @@ def gather(
         data_changed=facts.data_changed,
         code_changed=facts.code_changed,
         rolled_back=facts.rolled_back,
-        against_best=_against_best(recipe, subject, ground, candidate, rivals),
+        against_best=against_best,
+        doubt=fair.doubt,
         measured={check.name: check.number for check in checks if check.measured},
     )
-
-
-def _fair(ground: Ground, subject: Subject, candidate: Side, opponent: Side) -> tuple[Scored, Scored]:
-    """Both sides on the test rows that neither has in its own training or validation part, by content."""
-    ours = scored(candidate.scores, ground.table, subject)
-    theirs = scored(opponent.scores, ground.table, subject)
-    if not np.array_equal(ours.positions, theirs.positions):
-        raise BadInput(
-            f"{candidate.version} and {opponent.version} were scored on different rows; score both on one split."
-        )
-    fair = _untrained(ground, ours.positions, [candidate, opponent])
-    if fair.sum() < FEWEST_FAIR:
-        raise BadInput(
-            f"Only {int(fair.sum())} of {len(fair)} test rows are new to both {candidate.version} and "
-            f"{opponent.version}; keep the split of the recipe as it was, or add rows."
-        )
-    return ours.only(fair), theirs.only(fair)
 
 
 def _gap(recipe: TabularRecipe, ours: Scored, theirs: Scored) -> Interval:
     return difference(recipe.metric, ours.target, ours.predictions, theirs.predictions, ours.groups)
 
 
-def _untrained(ground: Ground, positions: NDArray[Any], sides: Sequence[Side]) -> NDArray[np.bool_]:
-    fair = np.ones(len(positions), dtype=bool)
-    for side in sides:
-        if side.trained is not None and side.trained.digest != ground.split.digest:
-            here, there = _hashes(ground, side.trained, side.table)
-            fair &= ~np.isin(here[positions], there[parts_of(side.trained) != "test"])
-    return fair
-
-
-def _hashes(ground: Ground, trained: Artifact, table: Artifact | None) -> tuple[NDArray[Any], NDArray[Any]]:
-    """What names a row here and where a side was trained: its content, in the columns that both tables have."""
-    names = _names(ground.table)
-    common = [] if table is None else sorted(names & _names(table))
-    if table is None or not common or names == _names(table):
-        here, there = (column_array(read_table(split, ["row"]), "row") for split in (ground.split, trained))
-        return here, there
-    here, there = (content_hash(columns_of(read_table(one, common), common)) for one in (ground.table, table))
-    return here, there
-
-
-def _names(table: Artifact) -> set[str]:
-    return set(pq.read_schema(current().path(table)).names)
-
-
 def _against_best(
-    recipe: TabularRecipe, subject: Subject, ground: Ground, candidate: Side, rivals: Sequence[Side]
-) -> Interval | None:
-    """The difference to the rival that is hardest to beat on these rows."""
-    gaps = []
+    recipe: TabularRecipe,
+    subject: Subject,
+    ground: Ground,
+    candidate: Side,
+    rivals: Sequence[Side],
+    known: dict[str, Fair],
+) -> tuple[Interval | None, list[Check]]:
+    """The difference to the rival that is hardest to beat on these rows; those that know the rows are left out."""
+    gaps, checks = [], []
     for rival in rivals:
-        ours, theirs = _fair(ground, subject, candidate, rival)
-        gaps.append(_gap(recipe, ours, theirs))
-    return min(gaps, key=lambda gap: gap.value, default=None)
+        fair = known.get(rival.version) or compared(ground, subject, recipe.metric, candidate, rival)
+        if fair.doubt is None:
+            gaps.append(_gap(recipe, fair.ours, fair.theirs))
+        else:
+            name = f"best of the last without {rival.version}"
+            checks.append(Check(name=name, number=None, bound="none", ok=True, text=fair.doubt))
+    return min(gaps, key=lambda gap: gap.value, default=None), checks
 
 
 def _choice(refusal: str | None) -> list[Check]:

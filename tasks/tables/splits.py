@@ -61,8 +61,13 @@ def content_hash(columns: dict[str, NDArray[Any]]) -> Hashes:
     """A 64-bit hash per row over named values: whatever the order of columns, and 1, 1.0 and True alike."""
     total = np.zeros(len(next(iter(columns.values()))), dtype=np.uint64)
     for name, values in columns.items():
-        total += _mix(_bits(values) ^ _digest(name))
-    return _mix(total)
+        total += value_hash(name, values)
+    return mixed(total)
+
+
+def value_hash(name: str, values: NDArray[Any]) -> Hashes:
+    """A 64-bit hash per value of a column; the sum over columns, `mixed`, is the hash of the row."""
+    return mixed(_bits(values) ^ _digest(name))
 
 
 def _bits(values: NDArray[Any]) -> Hashes:
@@ -85,7 +90,7 @@ def _digest(text: str) -> np.uint64:
     return np.uint64(int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little"))
 
 
-def _mix(values: Hashes) -> Hashes:
+def mixed(values: Hashes) -> Hashes:
     """The finaliser of splitmix64 (Steele, Lea & Flood 2014)."""
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -4,12 +4,13 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.bentos.conftest import ROW, Child, Registry, bentoml_serve, ready
+from tests.bentos.conftest import ROW, Child, Registry, bentoml_serve, ready, write_release
 from tests.bentos.test_follow import until
 from tests.bentos.test_predict import refused
 
@@ -51,6 +52,22 @@ def test_an_unknown_setting_ends_it_with_one_sentence(tmp_path: Path) -> None:
     with bentoml_serve(tmp_path, SERVICE, PENSTOCK_FOLOW="champion") as child:
         assert child.process.wait(40) == 1
         assert "PENSTOCK_FOLLOW" in child.output.read_text()
+
+
+@pytest.mark.timeout(120)
+def test_a_worker_ends_with_its_supervisor_and_leaves(tmp_path: Path) -> None:
+    where = write_release(tmp_path / "release")
+    with bentoml_serve(tmp_path / "var", SERVICE, PENSTOCK_FOLDER=str(where)) as child:
+        ready(child)
+        os.kill(child.process.pid, signal.SIGKILL)
+        child.process.wait(5)
+        until(lambda: list((tmp_path / "var/replicas").iterdir()) == [], 10)
+        until(lambda: not listening(int(child.url.rpartition(":")[2])), 10)
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.timeout(120)

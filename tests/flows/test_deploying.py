@@ -19,7 +19,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows import deploying, servers
 from flows.deploying import release_of
-from flows.orders import FLOWS
+from flows.kinds import KINDS
 from tasks.registry.recipes import load_recipe, release_names
 from tasks.settings import ROOT, Settings, load
 from tests import prefect_server as test_server
@@ -58,7 +58,7 @@ def test_each_recipe_of_the_box_has_its_deployment_and_schedule() -> None:
     assert sorted(map(str, trained)) == release_names(BOX)
     for release, deployment in trained.items():
         recipe = load_recipe(str(release), BOX)
-        assert deployment["entrypoint"] == f"{FLOWS[recipe['kind']]}.train"
+        assert deployment["entrypoint"] == f"{KINDS[recipe['kind']].flow}.train"
         assert deployment["schedules"] == deploying.schedules(recipe), f"prefect.yaml and the recipe of {release}"
 
 

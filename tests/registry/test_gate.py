@@ -65,11 +65,27 @@ def test_worse_is_refused(recipe: Recipe) -> None:
     assert (decision.promote, decision.ask) == (False, False)
 
 
+def test_on_rows_that_the_champion_may_know_its_lead_shows_nothing(recipe: Recipe) -> None:
+    known = evidence_of(2, 1, -0.1, doubt="It cannot be told which rows are edited.")
+    decision = decide(known, recipe)
+    assert (decision.verdict, decision.promote, decision.ask, decision.needed_rows) == (
+        "inconclusive",
+        False,
+        False,
+        None,
+    )
+    assert "It cannot be told which rows are edited." in decision.reasons[0].text
+    assert decide(known, recipe.model_copy(update={"inconclusive": "ask"})).ask is False  # nothing changed
+    assert decide(evidence_of(2, 1, doubt="?"), recipe).promote
+    clear = evidence_of(2, 1, -0.1)
+    assert decide(clear, recipe).verdict == "worse" and "doubt" not in clear.model_dump(exclude_none=True)
+
+
 def test_inconclusive_is_refused_or_asked_by_the_recipe(recipe: Recipe) -> None:
     unclear = evidence_of(2, 1, data_changed=True, difference=around(0.0, 0.02))
     refused = decide(unclear, recipe)
     assert (refused.verdict, refused.promote, refused.ask) == ("inconclusive", False, False)
-    assert refused.needed_rows is not None and f"about {refused.needed_rows} rows" in refused.reasons[0].text
+    assert refused.needed_rows is not None and f"about {refused.needed_rows} test rows" in refused.reasons[0].text
     asked = decide(unclear, recipe.model_copy(update={"inconclusive": "ask"}))
     assert (asked.promote, asked.ask) == (False, True)
 

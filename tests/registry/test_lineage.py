@@ -23,6 +23,13 @@ def test_a_clean_and_a_dirty_checkout(tmp_path: Path) -> None:
     assert len(clean.commit) == 40 and not clean.dirty
     (tmp_path / "a.txt").write_text("2")
     assert git_commit(tmp_path) == Commit(commit=clean.commit, dirty=True)
+    (tmp_path / "a.txt").write_text("1")
+    (tmp_path / "mine.py").write_text("import a")
+    assert git_commit(tmp_path).dirty
+    (tmp_path / ".gitignore").write_text("mine.py\n")
+    git(tmp_path, "add", ".gitignore")
+    git(tmp_path, "commit", "-m", "two")
+    assert not git_commit(tmp_path).dirty
 
 
 def test_without_git_there_is_no_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,8 +91,9 @@ def test_what_the_gate_refused_needs_an_override(road: Road, book: MemoryBook, r
     assert book.marks["champion"] == 2
     assert road.approve(3, override=True).state == "promoted"
     assert ledger.entries(road.store, "wine")[-1].override
-    with pytest.raises(NotFound):
-        road.approve(99, override=True)
+    for override in (False, True):
+        with pytest.raises(NotFound, match="There is no version 99"):
+            road.approve(99, override=override)
     consistent(road, book)
 
 
@@ -176,8 +177,33 @@ def test_shadow_on_and_off(road: Road, book: MemoryBook, recipe: Recipe) -> None
     assert "challenger" not in book.marks
     with pytest.raises(NotFound):
         road.shadow(99)
+    with pytest.raises(Refused, match="Version 2 of wine is the champion"):
+        road.shadow(2)
     assert actions(road)[-2:] == ["shadow", "unshadow"]
     consistent(road, book)
+
+
+def test_what_became_of_a_version_is_told_from_the_ledger(road: Road, recipe: Recipe) -> None:
+    def now(version: int) -> str:
+        return history.standing(ledger.entries(road.store, "wine"), version)
+
+    asks = recipe.model_copy(update={"approval": "ask"})
+    assert now(1) == "without a decision"
+    two_champions(road, recipe)
+    assert (now(1), now(2)) == ("a champion of before", "the champion")
+    road.offer(evidence_of(3, 2), asks)
+    road.offer(evidence_of(4, 2), asks)
+    road.offer(evidence_of(5, 2, -0.1), recipe)
+    assert (now(3), now(4), now(5)) == ("pending", "pending", "refused")
+    road.decline(4)
+    assert now(4) == "declined"
+    road.approve(3)
+    assert now(3) == "the champion"
+    road.roll_back()
+    assert (now(3), now(2)) == ("withdrawn", "the champion")
+    road.offer(evidence_of(6, 2), asks)
+    road.approve(3, override=True)
+    assert (now(3), now(6)) == ("the champion", "no longer pending")
 
 
 def test_a_tampered_ledger_moves_nothing(road: Road, store: Store, recipe: Recipe) -> None:

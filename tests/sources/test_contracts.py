@@ -84,8 +84,13 @@ def test_unreadable_yaml_and_missing_files(tmp_path: Path) -> None:
         load_contract("../contracts/broken", [tmp_path])
 
 
-@pytest.mark.parametrize("name", dataset_names([BOX]))
-def test_every_dataset_in_the_box_has_a_contract_that_pandera_reads(name: str) -> None:
+def tables() -> list[str]:
+    """The datasets with rows; documents and weights have no contract."""
+    return [name for name in dataset_names([BOX]) if load_dataset(name, [BOX]).source.type not in ("folder", "package")]
+
+
+@pytest.mark.parametrize("name", tables())
+def test_every_table_in_the_box_has_a_contract_that_pandera_reads(name: str) -> None:
     dataset = load_dataset(name, [BOX])
     contract = load_contract(dataset.contract, [BOX])
     schema = pandera.DataFrameSchema.from_yaml((BOX / "contracts" / f"{dataset.contract}.yaml").read_text())

@@ -53,6 +53,16 @@ def site() -> Iterator[Site]:
     site.server.server_close()
 
 
+def test_a_local_file_that_is_not_the_stated_one_is_said(tmp_path: Path, store: Store) -> None:
+    part = {"url": "http://127.0.0.1:1/a.csv", "sha256": sha256(CSV)}
+    dataset, _ = project(tmp_path, {"type": "url", "parts": {"data": part}})
+    for name, data in {"same.csv": CSV, "other.csv": CSV + b"3,1,b\n"}.items():
+        (tmp_path / name).write_bytes(data)
+    assert fetch(dataset, {"data": str(tmp_path / "same.csv")}).notes == []
+    (note,) = fetch(dataset, {"data": str(tmp_path / "other.csv")}).notes
+    assert "other.csv (sha256 " in note and f"not the file that the catalog states ({sha256(CSV)[:12]})" in note
+
+
 def fetched(folder: Path, url: str, max_age: float = 24, **part: str) -> Raw:
     dataset, _ = project(folder, {"type": "url", "parts": {"data": {"url": url, **part}}})
     return fetch(dataset, {}, max_age)

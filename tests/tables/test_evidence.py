@@ -9,10 +9,12 @@ from tasks.artifacts import Artifact, Store
 from tasks.errors import BadInput
 from tasks.registry.gate import BASELINE, Evidence, decide
 from tasks.sources.frames import put_table, read_table
+from tasks.statistics import Interval
 from tasks.tables import features, plots, scoring, splits
 from tasks.tables.budgets import latency_check
 from tasks.tables.evaluation import scored
-from tasks.tables.evidence import Facts, Ground, Side, _untrained, gather
+from tasks.tables.evidence import Facts, Ground, Side, gather
+from tasks.tables.fairness import compared, met, seen
 from tasks.tables.metrics import measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.specs import SplitSpec, TabularRecipe
@@ -150,14 +152,75 @@ def test_they_are_left_out_after_a_column_was_added_or_removed(store: Store) -> 
     parts = [np.array(read_table(made.split)["part"].to_pylist()) for made in (one, two)]
     both = ((parts[0] == "test") & (parts[1] == "test")).sum()
     assert against(one, two).rows == both < (parts[1] == "test").sum()
-    assert (
-        _untrained(
-            Ground(snapshot="v2", table=one.table, split=one.split),
-            np.flatnonzero(parts[0] == "test"),
-            [Side(version="1", scores=two.scores, trained=two.split, table=two.table)],
-        ).sum()
-        == both
-    )
+    side = Side(version="1", scores=two.scores, trained=two.split, table=two.table)
+    found = met(Ground(snapshot="v2", table=one.table, split=one.split), side)
+    assert (~seen(found, scored(one.scores, one.table, one.subject))).sum() == both
+
+
+def ground_of(made: Trained) -> Ground:
+    return Ground(snapshot="v2", table=made.table, split=made.split, time="month")
+
+
+def rounded(table: pa.Table) -> pa.Table:
+    """The table after an edit of one input, without the column that names its rows."""
+    values = pa.array([None if value is None else round(value, -1) for value in table["size"].to_pylist()])
+    return table.set_column(table.schema.get_field_index("size"), "size", values)
+
+
+def test_edited_rows_that_the_champion_was_trained_on_are_left_out(store: Store) -> None:
+    table = houses(2000).set_column(0, "id", pa.array(["x"] * 2000))
+    one, two = train(table, "regression"), train(rounded(table), "regression")
+    parts = [np.array(read_table(made.split)["part"].to_pylist()) for made in (one, two)]
+    new = (parts[0] == "test") & (parts[1] == "test")
+    evidence = against(one, two)
+    assert new.sum() <= evidence.rows <= 1.1 * new.sum() < 0.3 * (parts[1] == "test").sum()
+    line = next(check for check in evidence.checks if check.name == "known to champion v1")
+    assert line.number == (parts[1] == "test").sum() - evidence.rows and line.bound == "by all columns but size"
+    assert "test rows are left out: champion v1 was trained on them" in line.text
+
+
+def test_by_an_identifier_they_are_left_out_to_the_row(store: Store) -> None:
+    one, two = train(houses(2000), "regression"), train(rounded(houses(2000)), "regression")
+    parts = [np.array(read_table(made.split)["part"].to_pylist()) for made in (one, two)]
+    evidence = against(one, two)
+    assert evidence.rows == ((parts[0] == "test") & (parts[1] == "test")).sum()
+    assert "by identifier id" in [check.bound for check in evidence.checks]
+
+
+def test_where_nothing_new_is_left_the_champion_is_not_called_better(store: Store) -> None:
+    """It knows the rows, so that it wins on them shows nothing; that it loses would."""
+    random = np.random.default_rng(3)
+    table = houses(900)
+    noise = table.set_column(7, "target", pa.array(random.permutation(table["target"].to_numpy())))
+    champion, candidate = train(table, "regression"), train(noise, "regression")
+    everywhere = read_table(champion.split).set_column(0, "part", pa.array(["train"] * 900))
+    old = replace(champion, table=candidate.table, split=put_table("splits", same_rows(everywhere, candidate)))
+    evidence = against(old, replace(candidate, scores=candidate.baseline_scores))
+    assert evidence.rows == (np.array(read_table(candidate.split)["part"].to_pylist()) == "test").sum()
+    assert evidence.doubt is not None and evidence.doubt.startswith("Only 0 of")
+    lost = evidence.model_copy(update={"difference": Interval(low=-2, value=-1, high=-0.5)})
+    decision = decide(lost, recipe(candidate))
+    assert (decision.verdict, decision.promote, decision.needed_rows) == ("inconclusive", False, None)
+    assert "penstock approve" in decision.reasons[0].text
+    won = evidence.model_copy(update={"difference": Interval(low=0.5, value=1, high=2)})
+    assert decide(won, recipe(candidate)).verdict == "better"
+
+
+def same_rows(split: pa.Table, made: Trained) -> pa.Table:
+    return split.set_column(1, "row", read_table(made.split)["row"])
+
+
+def test_a_candidate_that_knows_the_test_rows_is_not_compared(store: Store) -> None:
+    made = train(houses(600), "regression")
+    all_of_it = put_table("splits", read_table(made.split).set_column(0, "part", pa.array(["train"] * 600)))
+    knows = Side(version="2", scores=made.scores, trained=all_of_it, table=made.table)
+    other = Side(version="champion v1", scores=made.scores)
+    with pytest.raises(BadInput, match=r"Only 0 of .* test rows are new to 2 itself"):
+        compared(ground_of(made), made.subject, "mae", knows, other)
+    half = put_table("splits", flipped(read_table(made.split)))
+    side = Side(version="2", scores=made.scores, trained=half, table=made.table)
+    fair = compared(ground_of(made), made.subject, "mae", side, other)
+    assert 5 < len(fair.ours.target) < made.evaluation.rows and fair.checks[0].name == "known to 2"
 
 
 def test_slices_without_a_number_are_said_in_one_line(store: Store) -> None:

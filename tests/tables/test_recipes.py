@@ -5,8 +5,9 @@ import pytest
 from tasks.errors import BadInput
 from tasks.registry.recipes import load_recipe, parsed, release_names
 from tasks.sources.catalog import load_dataset
-from tasks.sources.contracts import load_contract
+from tasks.sources.contracts import Column, Contract, load_contract
 from tasks.tables import steps
+from tasks.tables.named_columns import check_named
 from tasks.tables.specs import TabularRecipe
 
 DATA = Path(__file__).parents[2] / "data"
@@ -18,14 +19,7 @@ PLAIN = {"name": "x", "dataset": "x", "target": "y", "task": "binary", "metric":
 def test_the_recipes_in_the_box_fit_their_data(name: str) -> None:
     recipe = parsed(TabularRecipe, load_recipe(name, [DATA]), name)
     dataset = load_dataset(recipe.dataset, [DATA])
-    columns = load_contract(dataset.contract, [DATA]).columns
-    named = [
-        recipe.target,
-        *recipe.drop,
-        *recipe.slices,
-        *(test.column for test in recipe.behaviour if hasattr(test, "column")),
-    ]
-    assert set(named) <= set(columns)
+    check_named(recipe, load_contract(dataset.contract, [DATA]))
     assert recipe.floors and recipe.approval == "auto"
     assert recipe.subject(dataset.time).carried == ((dataset.time,) if dataset.time else ())
 
@@ -50,6 +44,25 @@ def test_the_box_has_them() -> None:
 def test_a_wrong_recipe_is_told_with_its_field(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(BadInput, match=told):
         parsed(TabularRecipe, PLAIN | wrong, "releases/x.yaml")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"target": "price"}, "`target` names 'price', not a column of the data; its columns are: size, town, day, y."),
+        ({"drop": ["siez"]}, "`drop` names 'siez', .* did you mean 'size'"),
+        ({"slices": ["town", "towns"]}, "`slices` names 'towns', .* did you mean 'town'"),
+        ({"split": {"by": "time", "column": "days"}}, "`split.column` names 'days', .* did you mean 'day'"),
+        ({"behaviour": [{"kind": "minimum", "name": "a", "row": {"sise": 1}}]}, "`behaviour` names 'sise'"),
+    ],
+)
+def test_a_column_that_the_data_does_not_have_is_told_with_its_field(wrong: dict[str, object], told: str) -> None:
+    columns = {name: Column(dtype="float") for name in ("size", "town", "day", "y")}
+    contract = Contract(columns=columns)
+    right = {"drop": ["day"], "slices": ["town"], "split": {"by": "group", "column": "town"}}
+    check_named(parsed(TabularRecipe, PLAIN | right, "x"), contract)
+    with pytest.raises(BadInput, match=told):
+        check_named(parsed(TabularRecipe, PLAIN | wrong, "x"), contract)
 
 
 def test_a_fit_sees_its_seed_and_parameters_and_nothing_else_of_the_recipe() -> None:

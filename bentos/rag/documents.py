@@ -1,0 +1,197 @@
+"""/v1/documents: uploads in, the shelf out. What is uploaded is answered from by the version that is trained next."""
+
+from typing import Any, Literal
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bentos.kit.app import Handler, Operation, answer
+from bentos.kit.desk import Desk
+from bentos.kit.errors import Problem
+from bentos.kit.handle import Handle
+from bentos.kit.keys import caller
+from bentos.rag import events
+from bentos.rag.access import Tenants, sees, tenants
+from bentos.rag.model import Rag
+from bentos.rag.schemas import Known
+from bentos.rag.sniffing import sniffed
+from bentos.rag.withheld import Withheld
+from tasks.artifacts import Store, store_at
+from tasks.documents import uploads
+from tasks.documents.uploads import Upload
+from tasks.errors import NotFound
+
+MOST = 1000
+WAITING = "It is answered from as soon as a version that holds it serves."
+GONE = "No answer rests on it any more; the next version does not hold it."
+BINARY = {"type": "string", "format": "binary"}
+FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+TAKES = {
+    "multipart/form-data": FORM,
+    "application/pdf": BINARY,
+    "text/plain": BINARY,
+    "application/octet-stream": BINARY,
+}
+ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+NAME = {"name": "name", "in": "query", "schema": {"type": "string"}, "description": "Of a body that is no form"}
+LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST}}
+OFFSET = {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+READING = (401, 403, 404, 422, 429, 500, 503, 504)
+SENDING = (400, 401, 403, 413, 415, 422, 429, 500, 503, 504)
+
+
+def operations(desk: Desk[Rag], withheld: Withheld) -> list[Operation]:
+    scope, one = "documents", "/v1/documents/{id}"
+    return [
+        Operation(
+            "POST", "/v1/documents", upload(desk, withheld), "Add a document", scope, "Known",
+            errors=SENDING, name="add_document", status=202, parameters=[NAME], takes=TAKES, upload=True,
+        ),
+        Operation(
+            "GET", "/v1/documents", shelf(desk), "The documents", scope, "Shelf",
+            errors=READING, name="documents", parameters=[LIMIT, OFFSET],
+        ),
+        Operation(
+            "GET", one, status(desk), "What became of an upload", scope, "Known",
+            errors=READING, name="document", parameters=[ID],
+        ),
+        Operation(
+            "DELETE", one, delete(desk, withheld), "Take an upload out", scope, "Known",
+            errors=READING, name="delete_document", parameters=[ID],
+        ),
+    ]  # fmt: skip
+
+
+def upload(desk: Desk[Rag], withheld: Withheld) -> Handler:
+    async def upload(request: Request) -> Response:
+        name, data = await received(request)
+        if len(data) > desk.config.max_upload_bytes:
+            raise Problem(413, f"The document is larger than {desk.config.max_upload_bytes} bytes; split it.")
+        sniffed(data, name)
+        with desk.serving() as handle:
+            dataset, tenant = handle.model.dataset, caller(request.scope).tenant
+            taken = await desk.apart(uploads.add, store_at(desk.config.store), dataset, name, data, tenant)
+            withheld.stale()
+            note = await announced(desk, handle, events.UPLOADED, taken)
+            told = known(taken, handle.model) | {"note": note}
+        return answer(told, 202)
+
+    return upload
+
+
+async def received(request: Request) -> tuple[str, bytes]:
+    """Name and bytes of the one file in a form, or of a body with its name in the query or in X-Filename."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        name = request.query_params.get("name") or request.headers.get("x-filename", "")
+        if not name:
+            raise Problem(
+                422, "Name the document: /v1/documents?name=report.pdf, or send a form with the field `file`."
+            )
+        return name, await request.body()
+    async with request.form(max_files=1, max_fields=10) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise Problem(422, "The form has no file; send one in the field `file`.")
+        return file.filename, await file.read()
+
+
+def shelf(desk: Desk[Rag]) -> Handler:
+    async def shelf(request: Request) -> Response:
+        limit, offset = whole(request, "limit", 100, 1, MOST), whole(request, "offset", 0, 0, 10**9)
+        with desk.serving() as handle:
+            found = await desk.apart(documents, store_at(desk.config.store), handle.model, tenants(desk, request))
+        told = {"documents": found[offset : offset + limit], "total": len(found), "version": handle.version}
+        return answer(told)
+
+    return shelf
+
+
+def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
+    given = request.query_params.get(name, str(default))
+    if not given.isascii() or not given.isdigit() or len(given) > 10 or not low <= int(given) <= high:
+        raise Problem(422, f"{name} must be a whole number from {low} to {high}.")
+    return int(given)
+
+
+def documents(store: Store, model: Rag, who: Tenants) -> list[dict[str, Any]]:
+    """What the caller may see: uploads with their state, and the indexed documents beside them."""
+    groups = [None] if who is None else who
+    taken = [one for tenant in groups for one in uploads.listed(store, model.dataset, tenant)]
+    deleted = {(one.path, one.digest) for one in uploads.deleted(store, model.dataset)}
+    gone = uploads.forgotten(store, model.dataset)
+    found = {
+        path: indexed(path, model)
+        for path, one in model.shelf.items()
+        if sees(who, one.tenant) and (path, one.revision) not in deleted and not gone.holds(path, one.revision)
+    }
+    found |= {one.path: known(one, model) for one in taken if not gone.holds(one.path, one.digest)}
+    return [found[path] for path in sorted(found)]
+
+
+def indexed(path: str, model: Rag) -> dict[str, Any]:
+    """A document that the index holds."""
+    one = model.shelf[path]
+    name = path.rpartition("/")[2]
+    facts = {"title": one.title, "pages": one.pages, "chunks": one.chunks, "tenant": one.tenant}
+    return Known(path=path, name=name, status="indexed", **facts).model_dump()
+
+
+def known(one: Upload, model: Rag) -> dict[str, Any]:
+    """An upload; `indexed` where the version that answers here holds this very revision."""
+    facts = model.shelf.get(one.path)
+    held = facts is not None and facts.revision == one.digest
+    state: Literal["pending", "indexed", "failed"] = "indexed" if held else "pending"
+    if not held and one.status == "failed":
+        state = "failed"
+    more = {"title": facts.title, "pages": facts.pages, "chunks": facts.chunks} if facts and held else {}
+    return Known(
+        id=one.id, path=one.path, name=one.name, status=state, reason=one.reason, uploaded=True, size=one.size,
+        tenant=one.tenant, note=WAITING if state == "pending" else None, **more,
+    ).model_dump()  # fmt: skip
+
+
+def status(desk: Desk[Rag]) -> Handler:
+    async def status(request: Request) -> Response:
+        with desk.serving() as handle:
+            store, model = store_at(desk.config.store), handle.model
+            one = await desk.apart(visible, store, model.dataset, request.path_params["id"], tenants(desk, request))
+            return answer(known(one, model))
+
+    return status
+
+
+def visible(store: Store, dataset: str, id: str, who: Tenants) -> Upload:
+    """The upload, the caller's own or everybody's; NotFound otherwise."""
+    groups: list[str | None] = [None] if who is None else [*who]
+    for tenant in groups[:-1]:
+        try:
+            return uploads.find(store, dataset, id, tenant)
+        except NotFound:
+            continue
+    return uploads.find(store, dataset, id, groups[-1])
+
+
+def delete(desk: Desk[Rag], withheld: Withheld) -> Handler:
+    """Only a key of the document's own tenant may take it out."""
+
+    async def delete(request: Request) -> Response:
+        own = caller(request.scope).tenant if desk.config.keys else None
+        with desk.serving() as handle:
+            store, model = store_at(desk.config.store), handle.model
+            one = await desk.apart(uploads.delete, store, model.dataset, request.path_params["id"], own)
+            withheld.stale()
+            note = await announced(desk, handle, events.DELETED, one)
+            told = known(one, model) | {"status": "deleted", "note": f"{GONE} {note}" if note else GONE}
+        return answer(told)
+
+    return delete
+
+
+async def announced(desk: Desk[Rag], handle: Handle[Rag], event: str, one: Upload) -> str | None:
+    """Tell Prefect; the sentence for the caller."""
+    payload = {"id": one.id, "path": one.path, "digest": one.digest, "tenant": one.tenant}
+    problem = await events.announce(
+        desk.config.prefect_url, event, handle.model.dataset, handle.release.release, payload
+    )
+    return problem or (WAITING if event == events.UPLOADED else None)

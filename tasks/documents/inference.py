@@ -1,0 +1,58 @@
+"""A first recipe for a folder of documents: `penstock new documents` writes what this proposes."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from tasks.errors import BadInput
+
+KNOWN = {
+    ".pdf": "PDF",
+    ".md": "Markdown",
+    ".markdown": "Markdown",
+    ".html": "HTML",
+    ".htm": "HTML",
+    ".txt": "text",
+}
+
+
+class Proposal(BaseModel):
+    """Catalog entry and recipe as they are written, and a sentence for each thing that was assumed."""
+
+    dataset: dict[str, Any]
+    recipe: dict[str, Any]
+    assumptions: list[str]
+
+
+def infer(folder: Path, name: str) -> Proposal:
+    """The proposal for the documents under `folder`; BadInput where there are none."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder; name the folder that holds the documents.")
+    paths = [path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder))]
+    kinds = Counter(KNOWN.get(path.suffix.lower(), "") for path in paths)
+    unknown = kinds.pop("", 0)
+    if not kinds:
+        raise BadInput(f"{folder} holds no {', '.join(sorted(set(KNOWN.values())))} files; name another folder.")
+    dataset = {
+        "title": f"Documents of {folder.resolve().name}",
+        "licence": "unknown",
+        "source": {"type": "folder", "path": str(folder.resolve())},
+    }
+    found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    assumptions = [
+        f"{found} files, in this folder and below; a later edit, addition or removal is seen by the next `train`",
+        "licence unknown: write yours into the dataset",
+        "no golden questions: releases are judged on questions that are proposed from the headings and sentences; "
+        f"`penstock questions {name}` writes those down for you to correct, and then the gate holds to yours",
+        "margin 0.05: a new index may find that much less (nDCG@10) and still count as not worse",
+        "embeddings by all-MiniLM-L6-v2, which was trained on English; another model: `embedding` in the recipe",
+    ]
+    if unknown:
+        assumptions.insert(1, f"{unknown} files of other kinds are tried as text, and reported where they are not")
+    return Proposal(dataset=dataset, recipe={"kind": "documents", "dataset": name}, assumptions=assumptions)
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

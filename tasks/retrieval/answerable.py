@@ -1,0 +1,103 @@
+"""Whether the documents can answer at all: a number that compares between questions, and the bound below which not.
+
+Cosine alone knows the topic but not the fact; the share of the question's words that stand together in one passage
+knows names and numbers that no model has seen. Each covers for the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tasks.errors import BadInput
+from tasks.retrieval.store import Hit
+from tasks.retrieval.words import ASKING, FUNCTION, sentences, stem, stems, words
+
+DEFAULT_THRESHOLD = 0.5
+WINDOW = 3  # sentences that count as one place
+REACH = 3  # words between "homework" and its "1"
+NAME, NUMBER, TOPIC, FORM = 2.0, 3.0, 1.0, 0.25  # what a missing name, number, topic word, question's form costs
+EARLY = 0.2  # what the first hit has before the last
+ALONE = 0.75  # a paraphrase shares no words: then the cosine counts for itself, at a discount
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What must be found: a stem, or a stem with the short number behind it ("homework 1")."""
+
+    parts: tuple[str, ...]
+    weight: float
+
+    def within(self, found: Sequence[str]) -> bool:
+        if len(self.parts) == 1:
+            return self.parts[0] in found
+        first, number = self.parts
+        return any(word == first and number in found[at + 1 : at + 1 + REACH] for at, word in enumerate(found))
+
+
+def confidence(question: str, hits: Sequence[Hit]) -> float:
+    """From 0 (not in the documents) to 1: the best hit by the mean of its cosine and of the words it covers."""
+    wanted = units(question)
+    return max((_one(wanted, hit) for hit in hits), default=0.0)
+
+
+def best(question: str, hits: Sequence[Hit], count: int) -> list[Hit]:
+    """The `count` hits that answer best: their own confidence, and a little for how early they were found."""
+    wanted = units(question)
+    worth = [_one(wanted, hit) + EARLY * (1 - rank / len(hits)) for rank, hit in enumerate(hits)]
+    order = sorted(range(len(hits)), key=lambda rank: -worth[rank])
+    return [hits[rank] for rank in order[:count]]
+
+
+def _one(wanted: Sequence[Unit], hit: Hit) -> float:
+    cosine = min(1.0, max(0.0, hit.cosine))
+    if not wanted:
+        return cosine
+    place = hit.chunk.embedded.removesuffix(hit.chunk.text)
+    parts = sentences(hit.chunk.text)
+    windows = [" ".join(parts[at : at + WINDOW]) for at in range(max(1, len(parts) - WINDOW + 1))]
+    near = max(cover(wanted, f"{place} {window}") for window in windows)
+    return max((cosine + (cover(wanted, hit.chunk.embedded) + near) / 2) / 2, ALONE * cosine)
+
+
+def units(question: str) -> list[Unit]:
+    """The parts of a question that an answering text should hold, each with its weight."""
+    found: list[Unit] = []
+    before = ""
+    for at, word in enumerate(words(question)):
+        plain, root = word.casefold(), stem(word)
+        if plain in FUNCTION and not word.isdigit():
+            before = ""
+            continue
+        if word[0].isdigit():
+            short = bool(before) and len(word) < 4
+            found.append(Unit((before, root) if short else (root,), NUMBER))
+        elif plain in ASKING:
+            found.append(Unit((root,), FORM))
+        else:
+            found.append(Unit((root,), NAME if at and word[0].isupper() else TOPIC))
+        before = root
+    return list(dict.fromkeys(found))
+
+
+def cover(wanted: Sequence[Unit], text: str) -> float:
+    """The share, by weight, of `wanted` that `text` holds."""
+    found = stems(text)
+    total = sum(unit.weight for unit in wanted)
+    return sum(unit.weight for unit in wanted if unit.within(found)) / total if total else 0.0
+
+
+def fit_threshold(answerable: list[float], unanswerable: list[float]) -> float:
+    """The bound with the best balanced accuracy; of equally good ones the middle one."""
+    if not answerable or not unanswerable:
+        raise BadInput("A threshold needs confidences of questions of both kinds; add the missing kind.")
+    values = sorted({*answerable, *unanswerable})
+    bounds = [values[0], *((low + high) / 2 for low, high in pairwise(values))]
+    rated = [(_balanced(bound, answerable, unanswerable), bound) for bound in bounds]
+    best = max(rate for rate, _ in rated)
+    good = [bound for rate, bound in rated if rate > best - 1e-12]
+    return good[len(good) // 2]
+
+
+def _balanced(bound: float, answerable: list[float], unanswerable: list[float]) -> float:
+    kept = sum(value >= bound for value in answerable) / len(answerable)
+    return (kept + sum(value < bound for value in unanswerable) / len(unanswerable)) / 2

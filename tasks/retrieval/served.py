@@ -1,0 +1,106 @@
+"""A documents release as it is served: from its folder and the artifacts that it names to answers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.artifacts import Artifact
+from tasks.errors import BadInput
+from tasks.retrieval.answerable import DEFAULT_THRESHOLD
+from tasks.retrieval.answers import Answer, Answerer, Ask
+from tasks.retrieval.edge import EdgeIndex
+from tasks.retrieval.embedding import Embedder
+from tasks.retrieval.extractive import Extractive
+from tasks.retrieval.generators import Generator, OpenAIGenerator
+from tasks.retrieval.prompts import Prompt, read_prompt
+from tasks.retrieval.search import Searcher
+from tasks.retrieval.specs import AnswerOptions, SearchOptions
+from tasks.retrieval.store import Filters, Hit
+
+DOCUMENTS = 3  # that a golden answer names
+
+
+class Release(BaseModel):
+    """The parts of `release.json` that decide an answer; `threshold` was fitted, `answers.threshold` is asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    index: Artifact
+    weights: Artifact
+    search: SearchOptions = SearchOptions()
+    answers: AnswerOptions = AnswerOptions()
+    threshold: float | None = None
+
+    @property
+    def bound(self) -> float:
+        asked = self.answers.threshold
+        fitted = DEFAULT_THRESHOLD if self.threshold is None else self.threshold
+        return fitted if asked is None else asked
+
+
+class Served:
+    """Loaded once, then read by any number of threads."""
+
+    def __init__(self, index: EdgeIndex, searcher: Searcher, generator: Generator, answerer: Answerer) -> None:
+        self.index, self.searcher, self.generator, self.answerer = index, searcher, generator, answerer
+
+    @classmethod
+    def load(cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1) -> Self:
+        """The release in `folder`; `piece` finds the artifacts that it names. BadInput where it is none."""
+        release, prompt = read_release(folder), read_prompt(folder)
+        embedder = Embedder(piece(release.weights), release.weights.digest, threads)
+        generator = made_generator(release.answers, prompt, embedder)
+        index = EdgeIndex(piece(release.index))
+        try:
+            searcher = Searcher(index, embedder, release.search, threads)
+        except BaseException:
+            index.close()
+            raise
+        return cls(index, searcher, generator, Answerer(searcher, generator, release.bound, prompt.refusal))
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """A golden request: whether it is answered, and the first documents that the answer rests on or were found."""
+        found = self.ask(asked(request))
+        return {"answered": found.answered, "documents": cited(found)[:DOCUMENTS]}
+
+    def ask(self, ask: Ask) -> Answer:
+        return self.answerer.ask(ask)
+
+    def search(self, query: str, top_k: int | None = None, filters: Filters | None = None) -> list[Hit]:
+        return self.searcher.search(query, top_k, filters)
+
+    def close(self) -> None:
+        self.index.close()
+        if isinstance(self.generator, OpenAIGenerator):
+            self.generator.close()
+
+
+def made_generator(options: AnswerOptions, prompt: Prompt, embedder: Embedder) -> Generator:
+    if options.generator == "openai":
+        return OpenAIGenerator(options.model, prompt)
+    return Extractive(embedder, prompt.refusal)
+
+
+def cited(answer: Answer) -> list[str]:
+    """The documents that an answer cites, each once."""
+    return list(dict.fromkeys(citation.document for citation in answer.citations))
+
+
+def asked(request: dict[str, Any]) -> Ask:
+    try:
+        return Ask.model_validate(request)
+    except ValidationError as error:
+        raise BadInput(f"The request is no question: {error.errors()[0]['msg']}.") from None
+
+
+def read_release(folder: Path) -> Release:
+    try:
+        return Release.model_validate(orjson.loads((folder / "release.json").read_bytes()))
+    except FileNotFoundError:
+        raise BadInput(f"The folder {folder} has no release.json; name the folder of a release.") from None
+    except ValueError as error:
+        said = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        raise BadInput(f"{folder}/release.json is no documents release: {said['loc']} {said['msg']}.") from None

@@ -1,0 +1,57 @@
+"""The recipe of a documents release: how it is read, cut, embedded, searched, answered from, and held to account."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.documents.chunk_file import ChunkOptions
+from tasks.documents.parsed import PageOptions
+from tasks.registry.recipes import Recipe
+
+METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@10", "mrr@10")
+
+
+class Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Embedding(Part):
+    """The model: weights of a catalog `dataset` (converted once), or any fastembed model by `name` from the hub."""
+
+    dataset: str | None = "minilm"
+    name: str = "sentence-transformers/all-MiniLM-L6-v2"
+    precision: Literal["fp32", "int8"] = "fp32"
+
+
+class SearchOptions(Part):
+    """`prefetch` candidates each of dense and sparse, fused; `rerank` names a folder with a cross-encoder."""
+
+    prefetch: int = Field(100, ge=1)
+    top_k: int = Field(5, ge=1, le=50)
+    rerank: str | None = None
+
+
+class AnswerOptions(Part):
+    """Who writes the answer; `threshold` below which it says that it is not in the documents (None: fitted)."""
+
+    generator: Literal["extractive", "openai"] = "extractive"
+    model: str | None = None
+    threshold: float | None = None
+
+
+class DocumentsRecipe(Recipe):
+    """One release of kind `documents`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["documents"]
+    metric: Literal["recall@1", "recall@5", "recall@10", "ndcg@10", "mrr@10"] = "ndcg@10"
+    margin: float = Field(default=0.05, ge=0)
+    golden: str | None = None
+    embedding: Embedding = Embedding()
+    pages: PageOptions = PageOptions()
+    chunks: ChunkOptions = ChunkOptions()
+    search: SearchOptions = SearchOptions()
+    answers: AnswerOptions = AnswerOptions()
+    images: bool = True
+    canaries: bool = True
