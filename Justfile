@@ -51,9 +51,9 @@ fix:
     ruff check --fix .
     ruff format .
 
-# ours against a peer: rerun, tabular; --check exits 1 where a goal falls short
+# ours against a peer: rerun, tabular, index, ask; --check exits 1 where a goal falls short
 bench NAME *ARGS:
-    @python -c "import dvc" 2>/dev/null || pip install -qq --disable-pip-version-check -c constraints.txt -e ".[bench]"
+    @python -c "import dvc, pdfplumber" 2>/dev/null || pip install -qq --disable-pip-version-check -c constraints.txt -e ".[bench]"
     @python -m tests.benchmarks "$@"
 
 # start Prefect, MLflow and a worker

@@ -76,7 +76,7 @@ def show_metrics(title: str, metrics: dict[str, Interval]) -> None:
 def show_outcome(outcome: Outcome, record: VersionRecord | None) -> None:
     """A training's end: metrics, reasons, and one sentence."""
     if record is not None:
-        show_metrics(f"{outcome.release} version {record.version}, test part of {record.snapshot}", record.metrics)
+        show_metrics(f"{outcome.release} version {record.version}, measured on {record.snapshot}", record.metrics)
     if outcome.decision is not None:
         show_decision(outcome.decision)
     out.print(outcome.text)

@@ -8,9 +8,10 @@ from flows.candidates import register
 from flows.documents_candidate import Offered, build, evidence_for
 from flows.orders import Order, Papers, prepare
 from flows.receipts import leave_receipt, say
-from flows.release import decided, published
-from tasks.artifacts import Artifact, opened
+from flows.release import decided, published, qdrant
+from tasks.artifacts import Artifact, current, opened
 from tasks.documents import steps as documents
+from tasks.documents import uploads
 from tasks.documents.corpus import corpus_state
 from tasks.documents.manifest import Changes
 from tasks.registry.gate import Check
@@ -38,6 +39,10 @@ def train(order: Order) -> Outcome:
         outcome = decided(
             version, offered.ground, prepared, partial(evidence_for, offered, version, settings), settings
         )
+        digests = {document.path: document.digest for document in offered.corpus.documents}
+        uploads.settle(
+            store, prepared.dataset.name, digests, {one.document: one.reason for one in offered.parsed.problems}
+        )
         leave_receipt(store, prepared, outcome)
         return published(outcome)
 
@@ -58,6 +63,8 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     vectors = retrieval.embed_chunks(chunks.artifact, weights)
     say(f"{chunks.count} chunks, {vectors.embedded_now} embedded now, the others known")
     index = retrieval.build_index(chunks.artifact, vectors)
+    if server := qdrant(settings):
+        say(f"collection {retrieval.publish_index(recipe.name, index, current().path(index), server)} on {server.url}")
     pages = documents.images(snapshot.manifest, parsed.artifact).artifact if recipe.images else None
     asked = questions(prepared, chunks.artifact, settings)
     say(*asked.notes)
@@ -77,6 +84,7 @@ def make(prepared: Papers, settings: Settings) -> Offered:
         checks += told
     return Offered(
         prepared=prepared,
+        corpus=corpus,
         snapshot=snapshot,
         parsed=parsed,
         weights=weights,

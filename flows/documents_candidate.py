@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flows.candidates import Built, lineage_of, present
 from flows.orders import Papers
 from tasks.artifacts import Artifact, canonical, current, sha256
-from tasks.documents.manifest import CorpusSnapshot
+from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.documents.parse import ParsedCorpus
 from tasks.planning import closure
 from tasks.registry import history, ledger, records
@@ -17,9 +17,11 @@ from tasks.retrieval.evaluation import Evaluation
 from tasks.retrieval.evidence import Facts, Side, gather
 from tasks.retrieval.golden import Asked
 from tasks.retrieval.judges import Judged
+from tasks.retrieval.prompts import Prompt
 from tasks.retrieval.release_folder import Made
 from tasks.settings import Settings
 
+PROMPT = Prompt()
 MAKING = ("embedding", "pages", "chunks", "search", "answers", "images")
 
 
@@ -28,6 +30,7 @@ class Offered:
     """What the steps made of an order."""
 
     prepared: Papers
+    corpus: Corpus
     snapshot: CorpusSnapshot
     parsed: ParsedCorpus
     weights: Artifact
@@ -47,7 +50,7 @@ class Offered:
     @property
     def ground(self) -> str:
         """What a decision is about: the newest corpus, and the questions that are asked of it."""
-        return f"{self.snapshot.dataset}@{self.snapshot.version} asked {self.asked.artifact.digest[:8]}"
+        return f"{self.snapshot.dataset}@{self.snapshot.version}, questions {self.asked.artifact.digest[:8]}"
 
     @property
     def code_digest(self) -> str:
@@ -84,6 +87,7 @@ def made(offered: Offered) -> Made:
         pages=offered.pages,
         search=recipe.search,
         answers=recipe.answers,
+        prompt=PROMPT,
         inputs={
             "snapshot": {"dataset": snapshot.dataset, "version": snapshot.version, "digest": snapshot.digest},
             "manifest": snapshot.manifest.model_dump(mode="json"),
@@ -121,6 +125,7 @@ def described(offered: Offered, folder: Artifact) -> Candidate:
             source=canonical(snapshot.source).decode(),
         ),
         plots=store.path(offered.plots),
+        prompt=[{"role": role, "content": getattr(PROMPT, role)} for role in ("system", "user")],
     )
 
 

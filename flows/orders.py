@@ -18,6 +18,7 @@ from tasks.sources.contracts import Contract, load_contract
 from tasks.sources.local import check_files
 from tasks.sources.state import parse_files, source_state
 from tasks.sources.yamls import find as find_file
+from tasks.tables.named_columns import check_named
 from tasks.tables.own_features import find
 from tasks.tables.specs import TabularRecipe
 
@@ -116,6 +117,7 @@ def prepare(order: Order, settings: Settings) -> Prepared:
         return Papers(**known, conditions=conditions)
     assert isinstance(recipe, TabularRecipe)
     contract = load_contract(dataset.contract, settings.folders)
+    check_named(recipe, contract)
     conditions["contract"] = sha256(canonical(contract.model_dump(mode="json")))
     conditions["source"] = source_state(dataset, files, settings.remote_age)
     if recipe.features:

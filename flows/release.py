@@ -20,10 +20,12 @@ from flows.orders import Prepared
 from tasks.artifacts import Store, store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
+from tasks.registry import history, ledger, records
 from tasks.registry.aliases import Registry
 from tasks.registry.gate import Evidence
 from tasks.registry.golden import disagreements
 from tasks.registry.road import Outcome, Road
+from tasks.retrieval.opening import Server
 from tasks.settings import Settings, load
 from tasks.tables.predictor import Predictor
 
@@ -42,9 +44,32 @@ class Approval(RunInput):
 def road(release: str, settings: Settings) -> Iterator[Road]:
     """The road of a release under these settings; the servers must be up."""
     with Registry(settings.mlflow_url) as registry:
-        smoke = partial(answers, registry, store_at(settings.store), release, settings.root / "downloads" / release)
+        store = store_at(settings.store)
+        smoke = partial(answers, registry, store, release, settings.root / "downloads" / release)
         lock = settings.root / "locks" / f"road-{release}"
-        yield Road(store_at(settings.store), release, registry, lock, traveller(), smoke)
+        yield Road(store, release, registry, lock, traveller(), smoke)
+    if server := qdrant(settings):
+        follow_champion(store, release, server)
+
+
+def qdrant(settings: Settings) -> Server | None:
+    """The Qdrant server of the native variables; without them the index is embedded."""
+    return Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
+
+
+def follow_champion(store: Store, release: str, server: Server) -> None:
+    """Let the alias of a documents release on the Qdrant server name the champion's collection."""
+    champion = history.champion(ledger.entries(store, release))
+    if champion is None:
+        return
+    from tasks.retrieval.opening import publish_index, switch_alias
+    from tasks.retrieval.served import read_release
+
+    folder = store.path(records.version(store, release, champion).folder)
+    if json.loads((folder / "release.json").read_bytes())["kind"] == "documents":
+        index = read_release(folder).index
+        publish_index(release, index, store.path(index), server)  # a rollback may lead to one that was dropped
+        switch_alias(release, index, server)
 
 
 def traveller() -> str:

@@ -245,6 +245,8 @@ def listeners() -> dict[int, int | None]:
 
 
 def described(pid: int | None) -> str:
+    if pid is None:
+        return "another program"
     try:
         process = psutil.Process(pid)
         root = process.environ().get("PENSTOCK_DATA_ROOT")

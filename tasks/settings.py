@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         """Tracking server of MLflow: the native variable wins."""
         return os.environ.get("MLFLOW_TRACKING_URI") or self.local_mlflow
 
+    @property
+    def qdrant(self) -> tuple[str, str | None] | None:
+        """URL and key of a Qdrant server, by the native variables; None: the embedded index."""
+        url = os.environ.get("QDRANT_URL")
+        return (url, os.environ.get("QDRANT_API_KEY")) if url else None
+
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_args: Any, **_kwargs: Any

@@ -92,6 +92,6 @@ def worker() -> str:
     return f"-w{index}" if index > 1 else ""
 
 
-def embed_threads() -> int:
-    """Threads of one embedding, for loaders: they also run in a challenger's process, which has no Config."""
-    return load().embed_threads
+def loading() -> Settings:
+    """The settings for loaders: they also run in a challenger's process, which has no Config."""
+    return load()

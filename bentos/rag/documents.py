@@ -23,6 +23,7 @@ from tasks.documents.uploads import Upload
 from tasks.errors import NotFound
 
 MOST = 1000
+FARTHEST = 10**9
 WAITING = "It is answered from as soon as a version that holds it serves."
 GONE = "No answer rests on it any more; the next version does not hold it."
 BINARY = {"type": "string", "format": "binary"}
@@ -36,7 +37,7 @@ TAKES = {
 ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 NAME = {"name": "name", "in": "query", "schema": {"type": "string"}, "description": "Of a body that is no form"}
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST}}
-OFFSET = {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+OFFSET = {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": FARTHEST}}
 READING = (401, 403, 404, 422, 429, 500, 503, 504)
 SENDING = (400, 401, 403, 413, 415, 422, 429, 500, 503, 504)
 
@@ -98,7 +99,7 @@ async def received(request: Request) -> tuple[str, bytes]:
 
 def shelf(desk: Desk[Rag]) -> Handler:
     async def shelf(request: Request) -> Response:
-        limit, offset = whole(request, "limit", 100, 1, MOST), whole(request, "offset", 0, 0, 10**9)
+        limit, offset = whole(request, "limit", 100, 1, MOST), whole(request, "offset", 0, 0, FARTHEST)
         with desk.serving() as handle:
             found = await desk.apart(documents, store_at(desk.config.store), handle.model, tenants(desk, request))
         told = {"documents": found[offset : offset + limit], "total": len(found), "version": handle.version}

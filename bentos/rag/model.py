@@ -11,13 +11,14 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from bentos.kit.config import embed_threads
+from bentos.kit.config import loading
 from bentos.kit.handle import ReleaseFile
 from bentos.kit.pieces import as_artifact, piece
 from tasks.artifacts import Artifact
 from tasks.documents.chunk_file import read_chunks
 from tasks.errors import BadInput, NotFound
 from tasks.retrieval.answers import Answer, Ask
+from tasks.retrieval.opening import Server
 from tasks.retrieval.served import Served
 from tasks.retrieval.store import Filters, Hit
 
@@ -112,7 +113,9 @@ def load_rag(folder: Path, release: ReleaseFile) -> Rag:
     except ValidationError as error:
         said = error.errors()[0]
         raise BadInput(f"release.json in {folder} is no documents release: {said['loc']} {said['msg']}.") from None
-    served = Served.load(folder, partial(piece, folder), embed_threads())
+    settings = loading()
+    server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
+    served = Served.load(folder, partial(piece, folder), settings.embed_threads, server)
     return Rag(folder, parts.inputs.snapshot.dataset, served, shelf(folder, parts.chunks), images(folder, parts.pages))
 
 

@@ -24,7 +24,8 @@ from bentos.rag.stream import EventSource, streamed
 from bentos.rag.withheld import Withheld
 from tasks.retrieval.answers import Answer, Ask, Message, citations
 
-EVENTS = {"text/event-stream": {"type": "string"}}
+EVENT = {"event": {"enum": ["delta", "done", "error"]}, "data": {"type": "string", "description": "JSON"}}
+EVENTS = {"text/event-stream": {"type": "object", "properties": EVENT, "required": ["event", "data"]}}
 B = TypeVar("B", bound=BaseModel)
 
 

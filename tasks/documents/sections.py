@@ -1,6 +1,7 @@
 """A document by its headings: each section is cut for itself, so that an edit stays in its section."""
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from tasks.documents.parsed import Block
 
@@ -20,7 +21,7 @@ def sections(blocks: list[Block]) -> list[Section]:
     found: list[Section] = []
     path: list[tuple[int, str]] = []
     section = Section([])
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+    for block, following in zip_longest(blocks, blocks[1:]):
         if block.kind == "heading":
             path = [(level, text) for level, text in path if level < block.level]
             if _leads(block, following):

@@ -11,6 +11,7 @@ from typing import Any
 
 import lightgbm
 import mlflow
+import mlflow.genai
 import mlflow.lightgbm
 import pandas as pd
 from mlflow import MlflowClient
@@ -49,7 +50,8 @@ class Data(BaseModel):
 class Candidate(BaseModel):
     """What is registered: a release folder, its numbers and its lineage; `key` names it for ever.
 
-    `booster` is the LightGBM text file in the folder, where it is one, with some encoded rows as example."""
+    `booster` is the LightGBM text file in the folder, where it is one, with some encoded rows as example; `prompt` the
+    messages of the prompt that travels in the folder, where there is one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,6 +65,7 @@ class Candidate(BaseModel):
     plots: Path | None = None
     booster: str | None = None
     example: list[list[float]] = Field(default_factory=list)
+    prompt: list[dict[str, str]] | None = None
 
 
 class Registered(BaseModel):
@@ -94,6 +97,8 @@ def _register(client: MlflowClient, candidate: Candidate) -> Registered:
         return _told(candidate, known[0])
     run = _run(client, candidate)
     _log(client, run.info.run_id, candidate)
+    if candidate.prompt is not None:
+        client.set_tag(run.info.run_id, "prompt", _prompt(f"{candidate.release}-prompt", candidate.prompt))
     model_id = _model(client, run, candidate) if candidate.booster else None
     client.set_terminated(run.info.run_id)
     try:
@@ -175,6 +180,14 @@ def _model(client: MlflowClient, run: Run, candidate: Candidate) -> str:
             pip_requirements=[f"{name}=={installed(name)}" for name in REQUIRED],
         )
     return str(logged.model_id)
+
+
+def _prompt(name: str, messages: list[dict[str, str]]) -> str:
+    """The URI of these messages in MLflow's prompt registry: the newest version where it is the same, else a new one."""
+    newest = mlflow.genai.load_prompt(name, allow_missing=True, link_to_model=False)
+    if newest is None or newest.template != messages:
+        newest = mlflow.genai.register_prompt(name, template=messages)
+    return str(newest.uri)
 
 
 def _told(candidate: Candidate, made: ModelVersion) -> Registered:

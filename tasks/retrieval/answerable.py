@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from tasks.errors import BadInput
 from tasks.retrieval.store import Hit
-from tasks.retrieval.words import ASKING, FUNCTION, sentences, stem, stems, words
+from tasks.retrieval.words import ASKING, FUNCTION, ORDER, sentences, stem, stems, words
 
 DEFAULT_THRESHOLD = 0.5
 WINDOW = 3  # sentences that count as one place
@@ -49,14 +49,17 @@ def best(question: str, hits: Sequence[Hit], count: int) -> list[Hit]:
 
 
 def _one(wanted: Sequence[Unit], hit: Hit) -> float:
-    cosine = min(1.0, max(0.0, hit.cosine))
+    every = sentences(hit.chunk.text)
+    parts = [part for part in every if not ORDER.search(part)]
+    # what only repeats an order to machines is near to nothing that is told
+    trusted = sum(map(len, parts)) / sum(map(len, every)) if every else 1.0
+    cosine = min(1.0, max(0.0, hit.cosine)) * trusted
     if not wanted:
         return cosine
     place = hit.chunk.embedded.removesuffix(hit.chunk.text)
-    parts = sentences(hit.chunk.text)
     windows = [" ".join(parts[at : at + WINDOW]) for at in range(max(1, len(parts) - WINDOW + 1))]
     near = max(cover(wanted, f"{place} {window}") for window in windows)
-    return max((cosine + (cover(wanted, hit.chunk.embedded) + near) / 2) / 2, ALONE * cosine)
+    return max((cosine + (cover(wanted, " ".join([place, *parts])) + near) / 2) / 2, ALONE * cosine)
 
 
 def units(question: str) -> list[Unit]:

@@ -10,7 +10,7 @@ from tasks.retrieval.store import Hit
 from tasks.retrieval.words import sentences, stems
 
 SNIPPET = 320
-MARKER = re.compile(r"\s*\[([0-9][0-9,;\s]*)\]")
+MARKER = re.compile(r"\s*\[([0-9,;\s]+)\]")
 HELD = re.compile(r"\s*\[[0-9,;\s]*$|\s+$")  # what may become a marker with the next piece
 OPEN = re.compile(r"\[[0-9,;\s]*$")
 DIGITS = 4
@@ -96,7 +96,10 @@ class Numbering:
         return self.text[start:]
 
     def _marker(self, found: re.Match[str]) -> str:
-        named = [int(part) for part in re.findall(r"[0-9]+", found[1]) if len(part) <= DIGITS]
+        digits = re.findall(r"[0-9]+", found[1])
+        if not digits:
+            return found[0]
+        named = [int(part) for part in digits if len(part) <= DIGITS]
         known = [number - 1 for number in named if 1 <= number <= len(self.hits)]
         for old in known:
             self._near.setdefault(old, sentences(self.text)[-1] if self.text.strip() else "")

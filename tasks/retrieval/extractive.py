@@ -10,7 +10,7 @@ from tasks.retrieval.answerable import Unit, cover, units
 from tasks.retrieval.followups import standalone
 from tasks.retrieval.prompts import NOT_FOUND, inert
 from tasks.retrieval.store import Hit, Vector
-from tasks.retrieval.words import sentences, stems
+from tasks.retrieval.words import ORDER, sentences, stems
 
 CHUNKS = 5
 EMBEDDED = 6  # sentences that are read by meaning, too: embedding is what takes the time
@@ -18,18 +18,7 @@ READ = 200  # characters of each
 QUOTED = 3
 LONGEST = 400
 SHORT = 25  # a line this short is a heading or the start of something
-LEAST = 0.25  # below this no sentence has to do with the question
 KEPT = 0.85  # a further sentence is this good beside the best
-# text that orders a reader about who is not a person: never quoted, nor the sentence behind it
-ORDER = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|rules|prompts?|above|previous)\b"
-    r"|\bsystem prompt\b|\byou are (?:now )?an? (?:ai|assistant|language model|chatbot)\b"
-    r"|\b(?:note|message|instructions?) (?:to|for) (?:\w+ )?(?:ai|llm|language model|assistant|chatbot)s?\b"
-    r"|\b(?:reply|respond|answer|say|output|print) (?:only|exactly|nothing but|just|with the (?:words?|text|phrase))\b"
-    r"|\b(?:you|ai|llm|language model|assistant)s?\b.{0,40}\bmust (?:now )?(?:say|reply|answer|respond|output|print)\b"
-    r"|\banswer to your question\b|<!--|<\|",
-    re.IGNORECASE,
-)
 AMOUNT = re.compile(r"^\W*(?:when|how (?:many|much|long|often|late)|what (?:date|time|day|year))\b", re.IGNORECASE)
 BULLET = re.compile(r"^[-*+\u2022\u2013\u2014\u25aa]\s+")
 RULE = re.compile(r"^\|?[\s:|-]+\|?$")
@@ -75,7 +64,7 @@ class Extractive:
         wanted = units(question)
         likely = sorted(candidates(question, wanted, hits), key=lambda one: -one.score)[:EMBEDDED]
         ranked = self._by_meaning(question, likely)
-        if not ranked or ranked[0].score < LEAST:
+        if not ranked:
             return []
         best = ranked[0]
         picked = [best]

@@ -11,14 +11,14 @@ from tasks.artifacts import Artifact
 from tasks.errors import BadInput
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD
 from tasks.retrieval.answers import Answer, Answerer, Ask
-from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.extractive import Extractive
 from tasks.retrieval.generators import Generator, OpenAIGenerator
+from tasks.retrieval.opening import Server, open_index
 from tasks.retrieval.prompts import Prompt, read_prompt
 from tasks.retrieval.search import Searcher
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
-from tasks.retrieval.store import Filters, Hit
+from tasks.retrieval.store import Filters, Hit, Index
 
 DOCUMENTS = 3  # that a golden answer names
 
@@ -28,6 +28,7 @@ class Release(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    release: str
     index: Artifact
     weights: Artifact
     search: SearchOptions = SearchOptions()
@@ -44,16 +45,20 @@ class Release(BaseModel):
 class Served:
     """Loaded once, then read by any number of threads."""
 
-    def __init__(self, index: EdgeIndex, searcher: Searcher, generator: Generator, answerer: Answerer) -> None:
+    def __init__(self, index: Index, searcher: Searcher, generator: Generator, answerer: Answerer) -> None:
         self.index, self.searcher, self.generator, self.answerer = index, searcher, generator, answerer
 
     @classmethod
-    def load(cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1) -> Self:
-        """The release in `folder`; `piece` finds the artifacts that it names. BadInput where it is none."""
+    def load(
+        cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1, server: Server | None = None
+    ) -> Self:
+        """The release in `folder`; `piece` finds the artifacts that it names. BadInput where it is none.
+
+        With a Qdrant `server` its index is the collection there."""
         release, prompt = read_release(folder), read_prompt(folder)
         embedder = Embedder(piece(release.weights), release.weights.digest, threads)
         generator = made_generator(release.answers, prompt, embedder)
-        index = EdgeIndex(piece(release.index))
+        index = open_index(release.release, release.index, piece, server)
         try:
             searcher = Searcher(index, embedder, release.search, threads)
         except BaseException:

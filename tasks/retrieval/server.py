@@ -84,7 +84,9 @@ class ServerIndex:
         self._params = models.SearchParams(exact=not facts.graph)
         there = _asked(client.collection_exists, collection)
         if (found := self.count(EVERYTHING) if there else 0) != facts.count:
-            raise Refused(f"{collection} on the server has {found} of {facts.count} points; publish the index again.")
+            raise Unavailable(
+                f"{collection} on the server has {found} of {facts.count} points; train again to publish it."
+            )
 
     def search(self, dense: Vector | None, text: str | None, filters: Filters, limit: int, prefetch: int) -> list[Hit]:
         """See `store.Index`."""

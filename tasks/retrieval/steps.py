@@ -7,17 +7,20 @@ from tasks.retrieval import (
     evaluation,
     golden,
     judges,
+    opening,
     plots,
     propose,
     release_folder,
     vectors,
     weights,
 )
+from tasks.sources.steps import outside
 
 hub_weights = cached(weights.from_hub).with_options(name="hub_weights")
 export_weights = cached(weights.export).with_options(name="export_weights")
 embed_chunks = cached(vectors.embed_chunks)
 build_index = cached(building.build).with_options(name="build_index")
+publish_index = outside(opening.publish_index)
 settle_questions = cached(golden.settle).with_options(name="settle_questions")
 propose_questions = cached(propose.propose).with_options(name="propose_questions")
 evaluate_index = cached(evaluation.evaluate).with_options(name="evaluate_index")

@@ -38,6 +38,16 @@ ENDS = re.compile(
     r"(?<=[.!?\u3002\uff01\uff1f])[\"')\]\u201d\u2019]*\s+(?=[\"'(\[\u201c\u2018]*[^\s\W_a-z])|(?<=[\u3002\uff01\uff1f])"
 )
 PARAGRAPH = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*\u2022\u2013|#]|\d+[.)]\s))")
+# text that orders a reader about who is not a person: no answer, and no sign of one
+ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instructions?|rules|prompts?|above|previous)\b"
+    r"|\bsystem prompt\b|\byou are (?:now )?an? (?:ai|assistant|language model|chatbot)\b"
+    r"|\b(?:note|message|instructions?) (?:to|for) (?:\w+ )?(?:ai|llm|language model|assistant|chatbot)s?\b"
+    r"|\b(?:reply|respond|answer|say|output|print) (?:only|exactly|nothing but|just|with the (?:words?|text|phrase))\b"
+    r"|\b(?:you|ai|llm|language model|assistant)s?\b.{0,40}\bmust (?:now )?(?:say|reply|answer|respond|output|print)\b"
+    r"|\banswer to your question\b|<!--|<\|",
+    re.IGNORECASE,
+)
 _stemmer = SnowballStemmer("english")
 
 

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 import psutil
 from rich.console import Console
@@ -36,12 +36,29 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class Measure:
+    """What is measured; a peer that does not give it has no row of it."""
+
     name: str
     unit: str
     better: Literal["less", "more"] = "less"
 
     def best(self, values: Sequence[float]) -> float:
         return min(values) if self.better == "less" else max(values)
+
+
+class Bound:
+    """A contender that is nothing but a limit: numbers that ours is held to."""
+
+    def __init__(self, name: str, numbers: dict[str, float]) -> None:
+        self.name, self.numbers = name, numbers
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def measure(self) -> dict[str, float]:
+        return self.numbers
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ def rows(benchmark: Benchmark, rounds: Mapping[str, list[dict[str, float]]]) -> 
     goals = {(goal.measure, goal.peer): goal.ratio for goal in benchmark.goals}
     found = []
     for measure in benchmark.measures:
-        for peer in peers:
+        for peer in (name for name in peers if measure.name in rounds[name][0]):
             mine, other = (measure.best([round[measure.name] for round in rounds[name]]) for name in (ours, peer))
             ratio, goal = mine / other, goals.get((measure.name, peer))
             holds = None if goal is None else ratio <= goal if measure.better == "less" else ratio >= goal
@@ -147,6 +164,8 @@ def show(report: Report, console: Console) -> None:
             verdict,
         )
     console.print(table)
+    told = "; ".join(f"{name} {value}" for name, value in report.facts.items())
+    console.print(told, style="dim", highlight=False)
 
 
 def keep(report: Report, folder: Path) -> Path:

@@ -36,7 +36,7 @@ class Served:
         command: Sequence[str],
         port: int,
         path: str,
-        body: str,
+        body: str | Sequence[str],
         *,
         ready: str,
         folder: Path,

@@ -9,6 +9,7 @@ import lightgbm
 import mlflow
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from tasks.artifacts import Store
 from tasks.errors import BadInput, NotFound, Refused, Unavailable
@@ -196,3 +197,11 @@ def test_no_server_is_unavailable_at_once(candidate: Candidate) -> None:
 def test_a_refused_call_says_what_mlflow_said(registry: Registry) -> None:
     with pytest.raises(BadInput, match="HTTP 404"):
         registry.set_alias("nothing", "champion", 1)
+
+
+def test_a_prompt_is_registered_once_per_text(mlflow_url: str, candidate: Candidate) -> None:
+    messages = [{"role": "system", "content": "Say {{refusal}}"}, {"role": "user", "content": "{{question}}"}]
+    asked = candidate.model_copy(update={"release": "asked", "prompt": messages, "booster": None})
+    client = MlflowClient(mlflow_url)
+    made = [register(mlflow_url, asked.model_copy(update={"key": key})) for key in ("a1", "a2")]
+    assert [client.get_run(one.run_id).data.tags["prompt"] for one in made] == ["prompts:/asked-prompt/1"] * 2

@@ -23,7 +23,10 @@ def folder(tiny_weights: Artifact, store: Store, tmp_path: Path) -> Path:
     made = [tiny.chunk(number, text, document=name) for number, (name, text) in enumerate(TEXTS.items())]
     chunks = tiny.put_chunks(made)
     index = build(chunks, embed_chunks(chunks, tiny_weights))
-    write(tmp_path, {"index": index.model_dump(), "weights": tiny_weights.model_dump(), "threshold": 0.5})
+    write(
+        tmp_path,
+        {"release": "papers", "index": index.model_dump(), "weights": tiny_weights.model_dump(), "threshold": 0.5},
+    )
     write_prompt(tmp_path, Prompt())
     return tmp_path
 

@@ -6,7 +6,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from tasks.artifacts import Artifact, Store
-from tasks.errors import Refused, Unavailable
+from tasks.errors import Unavailable
 from tasks.retrieval.building import build_index
 from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.points import EVERYTHING, Facts
@@ -40,14 +40,14 @@ def test_a_half_made_collection_is_made_anew_and_a_whole_one_found(store: Store)
     facts = Facts.model_validate(artifact.meta)
     victim = tiny.chunks(12)[5].id
     client.delete(name, [victim])
-    with pytest.raises(Refused, match="11 of 12 points"):
+    with pytest.raises(Unavailable, match="11 of 12 points"):
         ServerIndex(client, name, facts)
     assert publish(client, "guides", index, artifact.digest) == name
     assert ServerIndex(client, name, facts).count(EVERYTHING) == 12
     client.set_payload(name, {"title": "kept"}, [victim])
     publish(client, "guides", index, artifact.digest)
     assert client.retrieve(name, [victim])[0].payload["title"] == "kept"  # type: ignore[index]
-    with pytest.raises(Refused, match="0 of 12 points"):
+    with pytest.raises(Unavailable, match="0 of 12 points"):
         ServerIndex(client, "guides-none", facts)
 
 

@@ -12,6 +12,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.bentos.conftest import ROOT, Child, bentoml_serve, ready
 from tests.bentos.rag.conftest import QUESTION, by_schema
@@ -34,6 +35,11 @@ def shelved(shipped: Path) -> Iterator[Child]:
         yield ready(child)
 
 
+def untold(answer: Any) -> bool:
+    """Refused for what JSON Schema cannot say: the last message is the user's, `since` is not after `until`."""
+    return answer.status_code == 422 and {one["type"] for one in answer.json()["error"]["details"]} == {"value_error"}
+
+
 @pytest.mark.parametrize(("path", "method", "mode"), CASES, ids=lambda one: str(one).rpartition(".")[2])
 def test_every_answer_is_as_declared(shelved: Child, path: str, method: str, mode: schemathesis.GenerationMode) -> None:
     document = schemathesis.openapi.from_dict(shelved.get("/openapi.json").json())
@@ -44,7 +50,7 @@ def test_every_answer_is_as_declared(shelved: Child, path: str, method: str, mod
     def check(data: Any) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
         answer = case.call(base_url=shelved.url)
-        case.validate_response(answer)
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance] if untold(answer) else [])
         assert answer.status_code < 500
         if answer.status_code >= 400:
             assert set(answer.json()["error"]) == ERROR_FIELDS

@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bentos.kit.handle import read_release
-from bentos.kit.traces import trace_number
+from bentos.kit.config import Config
+from bentos.kit.desk import Desk
+from bentos.kit.handle import load, read_release
+from bentos.kit.traces import Traces, trace_number
 from bentos.rag.model import Rag, load_rag
 from tasks.errors import NotFound, Unavailable
 from tasks.retrieval.answers import Answer, Ask
@@ -42,8 +44,6 @@ def test_versions_are_swapped_without_a_failed_answer(
     new = write_rag(tmp_path / "new", data_root / "store", weights_folder, version=2)
 
     async def swapped() -> list[httpx.Response]:
-        from bentos.kit.handle import load
-
         http = service.client.http
         asking = [asyncio.create_task(http.post("/v1/ask", json={"question": QUESTION})) for _ in range(32)]
         await asyncio.sleep(0.05)
@@ -171,10 +171,11 @@ def test_tracing_neither_fails_nor_delays_an_answer(library: Open) -> None:
     assert threading.active_count() <= before + 5
 
 
-def test_the_share_decides_by_the_request_id(library: Open) -> None:
-    from bentos.kit.traces import Traces
+def test_the_share_decides_by_the_request_id() -> None:
+    def chosen(share: float) -> list[int]:
+        traces = Traces(Desk(load_rag, Config(trace_share=share)))
+        return [number for number in range(5000) if traces.chosen(f"request-{number}")]
 
-    traces = Traces(library(trace_share=0.1).desk)
-    chosen = [number for number in range(5000) if traces.chosen(f"request-{number}")]
-    assert 400 < len(chosen) < 600
-    assert not any(Traces(library(trace_share=0.0).desk).chosen(f"request-{number}") for number in range(1000))
+    assert 400 < len(chosen(0.1)) < 600
+    assert chosen(0.1) == chosen(0.1)
+    assert (len(chosen(0.0)), len(chosen(1.0))) == (0, 5000)
