@@ -56,7 +56,7 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
     parsed = documents.parse(snapshot.manifest, recipe.pages)
-    say(f"read {parsed.pages} pages of {parsed.documents} documents in {parsed.seconds:.1f} s")
+    say(f"{parsed.pages} pages, {parsed.parsed_now} documents read now in {parsed.seconds:.1f} s, the others known")
     say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
     weights = weights_of(recipe.embedding, settings)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)

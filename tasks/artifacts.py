@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.errors import BadInput, NotFound
 
-MARKER = ".whole"
+MARKER = ".whole"  # beside the objects of a folder, written last; a single object is shown only when it is whole
+Meta = Mapping[str, Any] | None
 
 
 class Artifact(BaseModel):
@@ -68,20 +69,16 @@ class Store:
         self.root = Path(root)
         self.seen: dict[str, str] = {}
 
-    # artifacts
-
-    def put_bytes(self, kind: str, data: bytes, ext: str = "", meta: Mapping[str, Any] | None = None) -> Artifact:
+    def put_bytes(self, kind: str, data: bytes, ext: str = "", meta: Meta = None) -> Artifact:
         artifact = self._reference(kind, sha256(data), ext, meta)
         with self._aside() as temporary:
             temporary.write_bytes(data)
             return self._move(temporary, artifact)
 
-    def put_json(self, kind: str, value: object, meta: Mapping[str, Any] | None = None) -> Artifact:
+    def put_json(self, kind: str, value: object, meta: Meta = None) -> Artifact:
         return self.put_bytes(kind, canonical(value), ".json", meta)
 
-    def put_file(
-        self, kind: str, path: Path, ext: str = "", digest: str | None = None, meta: Mapping[str, Any] | None = None
-    ) -> Artifact:
+    def put_file(self, kind: str, path: Path, ext: str = "", digest: str | None = None, meta: Meta = None) -> Artifact:
         """Store a copy of a file; `digest` is the content's where that is not the bytes' (tables)."""
         with self._aside() as temporary:
             shutil.copyfile(path, temporary)
@@ -89,7 +86,7 @@ class Store:
             facts = dict(meta or {}) | ({"sha256": bytes_digest} if digest else {})
             return self._move(temporary, self._reference(kind, digest or bytes_digest, ext, facts))
 
-    def put_folder(self, kind: str, path: Path, meta: Mapping[str, Any] | None = None) -> Artifact:
+    def put_folder(self, kind: str, path: Path, meta: Meta = None) -> Artifact:
         """Store a copy of a folder; its digest is over the names and digests of its files."""
         artifact = self._reference(kind, folder_digest(path), "", meta)
         with self._aside() as temporary:
@@ -117,8 +114,6 @@ class Store:
 
     def read_json(self, artifact: Artifact) -> Any:
         return json.loads(self.read_bytes(artifact))
-
-    # named objects
 
     def place(self, name: str) -> Path:
         return checked_join(self.root, name)
@@ -151,12 +146,14 @@ class Store:
 
     def list(self, prefix: str) -> list[str]:
         """The names of the objects in a folder of the store, sorted."""
-        folder = self.place(prefix)
-        return sorted(path.relative_to(self.root).as_posix() for path in folder.rglob("*") if path.is_file())
+        return sorted(path.relative_to(self.root).as_posix() for path in _files(self.place(prefix)))
 
-    # inner
+    def remove(self, name: str) -> None:
+        """Remove a named object, or an artifact by its uri; what is gone already is as good."""
+        with self._aside() as temporary, suppress(FileNotFoundError):
+            self.place(name).replace(temporary)
 
-    def _reference(self, kind: str, digest: str, ext: str, meta: Mapping[str, Any] | None) -> Artifact:
+    def _reference(self, kind: str, digest: str, ext: str, meta: Meta) -> Artifact:
         return Artifact(uri=f"{kind}/{digest[:2]}/{digest}{ext}", digest=digest, kind=kind, meta=dict(meta or {}))
 
     @contextmanager
@@ -193,9 +190,7 @@ class Store:
 
 
 class RemoteStore(Store):
-    """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed through here.
-
-    An object store shows an upload only when it is whole; beside a folder's objects a marker is written last."""
+    """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed through here."""
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -235,6 +230,13 @@ class RemoteStore(Store):
         start = len(self.base.rstrip("/")) + 1
         return sorted(path[start:] for path in self.files.find(self._there(prefix)))
 
+    def remove(self, name: str) -> None:
+        there = self._there(name)
+        for place in (f"{there}{MARKER}", there):  # without its marker a folder is not whole
+            if self.files.exists(place):
+                self.files.rm(place, recursive=True)
+        super().remove(name)
+
     def _there(self, name: str) -> str:
         checked_join(self.root, name)
         return f"{self.base.rstrip('/')}/{name}"
@@ -266,8 +268,6 @@ def _stamp(path: Path) -> str:
     """What changes when a file, or a file of a folder, is altered: size, mtime and inode."""
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     facts = [(stat.st_size, stat.st_mtime_ns, stat.st_ino) for stat in (file.stat() for file in files)]
-    if not files:
-        raise FileNotFoundError(path)
     return sha256(repr([(str(file), fact) for file, fact in zip(files, facts, strict=True)]).encode())
 
 

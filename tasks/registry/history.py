@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from tasks.artifacts import Store
 from tasks.registry.ledger import Alias, Entry
 
-WITHDRAWS = ("roll back", "back out")
+WITHDRAWS = ("roll back", "back out", "forget")
 ANSWERS = ("promote", "refuse", "adopt", "roll back")
 
 
@@ -38,8 +38,13 @@ def champion(entries: Sequence[Entry]) -> int | None:
 
 
 def withdrawn(entries: Sequence[Entry]) -> set[int]:
-    """Versions that were once rolled back or backed out: never promoted automatically again."""
+    """Versions that were once rolled back, backed out or forgotten: never promoted automatically again."""
     return {entry.from_version for entry in entries if entry.action in WITHDRAWS and entry.from_version is not None}
+
+
+def forgotten(entries: Sequence[Entry]) -> set[int]:
+    """Versions that held a document which was forgotten: their files are gone, so nobody brings them back."""
+    return {entry.from_version for entry in entries if entry.action == "forget" and entry.from_version is not None}
 
 
 def champions(entries: Sequence[Entry]) -> list[int]:
@@ -74,8 +79,9 @@ def pending(entries: Sequence[Entry], now: datetime | None = None) -> list[Entry
             asked[entry.to_version] = entry
         elif entry.action in ANSWERS:
             asked.pop(entry.to_version, None)
-    today = champion(entries)
-    return [entry for entry in asked.values() if entry.from_version == today and (entry.expires or "") > moment]
+    today, gone = champion(entries), forgotten(entries)
+    still = [entry for entry in asked.values() if entry.to_version not in gone]
+    return [entry for entry in still if entry.from_version == today and (entry.expires or "") > moment]
 
 
 def decided(entries: Sequence[Entry], subject: str) -> Entry | None:
@@ -94,6 +100,8 @@ def standing(entries: Sequence[Entry], version: int) -> str:
     """What a version is now, in one word or two."""
     if champion(entries) == version:
         return "the champion"
+    if version in forgotten(entries):
+        return "forgotten"
     if version in withdrawn(entries):
         return "withdrawn"
     if any(entry.to_version == version for entry in pending(entries)):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tasks.artifacts import Store, canonical, sha256
 from tasks.errors import Refused
 
-Action = Literal["stage", "promote", "refuse", "ask", "shadow", "unshadow", "roll back", "back out", "adopt"]
+Action = Literal["stage", "promote", "refuse", "ask", "shadow", "unshadow", "roll back", "back out", "adopt", "forget"]
 Alias = Literal["champion", "staging", "challenger"]
 TRIES = 100
 

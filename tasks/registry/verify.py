@@ -36,8 +36,10 @@ def _decisions(store: Store, release: str, entries: list[Entry]) -> Iterator[str
 
 
 def _files(store: Store, release: str, entries: list[Entry]) -> Iterator[str]:
-    known = history.with_decision(entries)
+    known, gone = history.with_decision(entries), history.forgotten(entries)
     for record in records.versions(store, release):
+        if record.version in gone:
+            continue  # its files were removed
         store.whole(record.folder)  # a remote store brings it here
         wrong = faults(store.place(record.folder.uri), record.release_digest)
         yield from (f"Version {record.version}: {fault} in the store." for fault in wrong)
@@ -62,7 +64,7 @@ def _registry(store: Store, release: str, entries: list[Entry], registry: Regist
             yield f"Version {info.version} is in MLflow and has no record in the store: {why}."
         elif info.tags.get(RELEASE_DIGEST) != kept[info.version].release_digest:
             yield f"Version {info.version}: the tag {RELEASE_DIGEST} in MLflow is not the digest that was recorded."
-        else:
+        elif info.version not in history.forgotten(entries):
             with tempfile.TemporaryDirectory() as folder:
                 try:
                     registry.download(info, Path(folder) / "release")

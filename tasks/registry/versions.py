@@ -1,5 +1,6 @@
 """Registration in MLflow: one run and one version per key, whatever was killed in between. The one door to mlflow."""
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -183,7 +184,8 @@ def _model(client: MlflowClient, run: Run, candidate: Candidate) -> str:
 
 
 def _prompt(name: str, messages: list[dict[str, str]]) -> str:
-    """The URI of these messages in MLflow's prompt registry: the newest version where it is the same, else a new one."""
+    """The URI of these messages in the prompt registry: its newest version where it is the same, else a new one."""
+    logging.getLogger("mlflow.store.model_registry").setLevel(logging.WARNING)  # it tells that it waits
     newest = mlflow.genai.load_prompt(name, allow_missing=True, link_to_model=False)
     if newest is None or newest.template != messages:
         newest = mlflow.genai.register_prompt(name, template=messages)

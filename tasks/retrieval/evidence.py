@@ -121,8 +121,10 @@ def _refusals(recipe: DocumentsRecipe, ours: list[Row]) -> list[Check]:
     asked = [row for row in ours if not row.answerable]
     if not asked or "refused" in recipe.floors:
         return []
-    wrong = sum(row.answered for row in asked) / len(asked)
-    text = f"{wrong:.0%} of {len(asked)} unanswerable questions were answered; at most {WRONGLY:.0%} may be."
+    answered = [row.question for row in asked if row.answered]
+    wrong = len(answered) / len(asked)
+    such = f" (such as {answered[0]!r})" if answered else ""
+    text = f"{wrong:.0%} of {len(asked)} unanswerable questions were answered{such}; at most {WRONGLY:.0%} may be."
     return [Check(name="wrongly answered", number=wrong, bound=f"<= {WRONGLY:g}", ok=wrong <= WRONGLY, text=text)]
 
 

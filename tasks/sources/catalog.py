@@ -203,8 +203,8 @@ def _absolute(source: Any, folder: Path) -> Any:
         return source
     parts = source.get("parts")
     fields = dict(source)
-    if isinstance(source.get("path"), str) and "://" not in source["path"]:
-        fields["path"] = str(folder.resolve() / Path(source["path"]).expanduser())
+    if isinstance(path := source.get("path"), str) and path and "://" not in path:
+        fields["path"] = str(folder.resolve() / Path(path).expanduser())
     if isinstance(parts, dict):
         fields["parts"] = {name: str(folder.resolve() / Path(str(path)).expanduser()) for name, path in parts.items()}
     return fields

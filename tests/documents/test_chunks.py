@@ -68,7 +68,9 @@ def tokens(cutter: Cutter, text: str) -> int:
 
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
-PROSE = st.lists(st.sampled_from("the water. dam river! Dr. 3.5 (see Fig. 2) 水。 is? «So» \n x".split(" ")), max_size=60)
+PROSE = st.lists(
+    st.sampled_from("the water. dam river! Dr. 3.5 (see Fig. 2) 水。 is? «So» \n x".split(" ")), max_size=60
+)
 BODY = st.one_of(WORDS, PROSE.map(" ".join), st.text("ab .\n", max_size=400))
 BLOCKS = st.lists(
     st.builds(
@@ -157,7 +159,9 @@ def test_dots_and_blanks_take_no_time() -> None:
 
 def test_windows_end_at_sentences_and_overlap(cutter: Cutter) -> None:
     lines = [f"The dam {number} holds." for number in range(30)]
-    chunks = list(cutter.chunks(document(heading("Dams"), text(" ".join(lines[:15])), text(" ".join(lines[15:]), page=2))))
+    chunks = list(
+        cutter.chunks(document(heading("Dams"), text(" ".join(lines[:15])), text(" ".join(lines[15:]), page=2)))
+    )
     assert len(chunks) > 3
     for chunk in chunks:
         assert chunk.text.startswith("The dam") and chunk.text.endswith("holds.")

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from tests.flows.papers import Shelf, moved_in, numbers, primed
+from flows.orders import Order
+from flows.release import roll_back
+from flows.replay import stands
+from tasks import settings
+from tasks.registry.road import Outcome
+from tests.documents import made
+from tests.flows.papers import Shelf, golden, moved_in, numbers, primed
+from tests.flows.test_tabular import delete
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -38,7 +45,111 @@ def first(house: Shelf) -> Shelf:
     return house
 
 
-def test_the_first_run_promotes(first: Shelf) -> None:
-    print(first.ran, first.versions[0].metrics)
-    import time
-    t = time.time(); assert first.train().state == "champion"; print(time.time() - t)
+STEPS = [
+    "documents.parse.parse_corpus",
+    "retrieval.weights.export",
+    "documents.chunks.chunk_corpus",
+    "retrieval.vectors.embed_chunks",
+    "retrieval.building.build",
+    "documents.page_images.render_pages",
+    "retrieval.golden.settle",
+    "retrieval.evaluation.evaluate",
+    "retrieval.plots.draw",
+    "retrieval.canaries.probe",
+    "retrieval.release_folder.assemble",
+]
+
+
+def why(house: Shelf, **order: object) -> dict[str, str]:
+    """The lines of the plan that run, and why."""
+    return {line.step.removeprefix("tasks."): line.why for line in house.plan(**order) if line.state == "runs"}
+
+
+def reasons(outcome: Outcome) -> dict[str, str]:
+    assert outcome.decision is not None
+    return {reason.name: reason.text for reason in outcome.decision.reasons}
+
+
+def test_a_day_of_changes_is_one_new_version_and_a_rollback_brings_the_old_one_back(
+    first: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [record.version for record in first.versions] == [1] and first.champion == 1
+    assert first.actions == ["stage", "promote"] and first.faults() == []
+    assert [step.task.removeprefix("tasks.") for step in first.receipt().steps] == [*STEPS, "register"]
+    assert why(first) == {} and stands(Order(release=first.name), settings.load())
+    assert "nothing to do" in capsys.readouterr().out
+    told, cited = first.answered(1, "How long may I keep a book?")
+    assert "twenty-eight days" in told and cited[0] == "lending.md"
+
+    first.edit("lending", "twenty-eight days", "thirty-five days")
+    first.paper("membership.md").unlink()
+    first.paper("rooms.md").rename(first.paper("study-rooms.md"))
+    first.paper("broken.pdf").write_bytes(made.report(6).data[:3000])
+    good = first.uploaded("harbour.md", b"# Harbour\n\nThe ferry to the island leaves the old pier at half past six.\n")
+    bad = first.uploaded("empty.pdf", made.header_only())
+    assert why(first) == {"source": "changed since the last run"}
+    assert not stands(Order(release=first.name), settings.load())
+
+    outcome = first.train()
+    assert outcome.state == "promoted" and first.champion == 2, outcome.text
+    changes = first.changes[-1]
+    assert changes.added == ["broken.pdf", "uploads/shared/empty.pdf", "uploads/shared/harbour.md"]
+    assert (changes.changed, changes.removed) == (["lending.md"], ["membership.md"])
+    assert changes.renamed == [("rooms.md", "study-rooms.md")]
+    parsed = first.made("documents.parse.parse_corpus")
+    assert {one["document"] for one in parsed["problems"]} == {"broken.pdf", "uploads/shared/empty.pdf"}
+    assert parsed["parsed_now"] == 5  # a title may come from a file's name, so a renamed one is read again
+    vectors = first.made("retrieval.vectors.embed_chunks")
+    assert (vectors["count"], vectors["embedded_now"]) == (16, 2)  # of the edited section, and of the upload
+
+    assert first.upload(good).status == "indexed"
+    assert first.upload(bad).status == "failed" and first.upload(bad).reason
+    notes = " ".join(reasons(outcome).values())
+    assert "there is no document 'membership.md' in the corpus" in notes
+    assert "there is no document 'rooms.md' in the corpus" in notes
+    assert "its quote is not in 'lending.md' any more" in notes
+
+    with first.served(2) as served:
+        found = [hit.chunk for hit in served.search("membership fee, identity card and lost card", 16)]
+    assert "membership.md" not in {chunk.document for chunk in found} and len(found) == 16
+    assert "thirty-five days" in first.answered(2, "How long may I keep a book?")[0]
+    assert first.answered(2, "When does the ferry leave?")[1][0] == "uploads/shared/harbour.md"
+    assert why(first) == {} and first.faults() == []
+
+    assert roll_back(first.name, "the old rules hold").state == "moved" and first.champion == 1
+    assert "twenty-eight days" in first.answered(1, "How long may I keep a book?")[0]
+    assert first.answered(1, "How much do students pay a year?")[1][0] == "membership.md"
+    assert first.train(refresh=True).state == "withdrawn" and first.champion == 1
+    assert len(first.versions) == 2 and first.actions[4:] == ["roll back"] and first.faults() == []
+
+
+def test_a_worse_index_is_refused_with_reasons_and_decided_anew_on_other_questions(first: Shelf) -> None:
+    worse = {"set": ["chunks={tokens: 12, overlap: 0}"]}
+    outcome = first.train(**worse)
+    assert outcome.state == "refused" and outcome.version == 2 and first.champion == 1
+    assert outcome.decision is not None and outcome.decision.verdict == "worse"
+    assert outcome.decision.failed and all(reason.text for reason in outcome.decision.failed)
+    assert first.train(**worse).state == "refused" and first.actions == ["stage", "promote", "refuse"]
+    assert first.ran == []
+
+    changed = golden(q00="this was never written anywhere in the papers")
+    first.ask(changed[:8] + changed[-6:])
+    assert why(first, **worse) == {"golden questions": "changed since the last run"}
+    again = first.train(**worse)
+    assert again.state == "refused" and first.actions[3:] == ["refuse"]
+    assert again.decision != outcome.decision
+    assert reasons(again)["questions 1"].startswith("Judged on 7 answerable and 6 unanswerable golden questions")
+    assert reasons(again)["questions 2"] == "Question q00 is left out: its quote is not in 'opening.md' any more."
+    assert "retrieval.golden.settle" in first.ran and "retrieval.building.build" not in first.ran
+
+
+def test_a_deleted_artifact_is_rebuilt(first: Shelf) -> None:
+    for step in ("retrieval.building.build", "documents.page_images.render_pages", "documents.parse.parse_corpus"):
+        made = next(one for one in first.receipt().steps if one.task == f"tasks.{step}").artifacts[0]
+        delete(first.store.path(made))
+        assert list(why(first)) == [step] and made.uri in why(first)[step]
+        assert first.faults()
+        first.train()
+        assert first.ran == [step] and first.store.whole(made)
+        assert why(first) == {} and first.faults() == []
+    assert len(first.versions) == 1 and first.actions == ["stage", "promote"]
