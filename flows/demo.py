@@ -1,102 +1,110 @@
-"""The tour: train, train again, serve, ask. Later kinds add their part."""
+"""The tour: tables, then documents. Each kind trains, does nothing, serves, answers; later kinds add their part."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 
-from flows import console, running, servers
+from flows import console, running
 from flows.orders import Order
-from flows.replay import stands
-from tasks.artifacts import opened
-from tasks.errors import Unavailable
+from flows.touring import part, service, train
+from tasks.artifacts import opened, store_at
+from tasks.registry import ledger
+from tasks.registry.history import champion
 from tasks.settings import ROOT, Settings
 from tasks.sources.snapshots import latest
 
-RELEASE, DATASET = "credit-risk", "credit-applications"
-PATIENCE = 180  # seconds
+TABLE, ROWS = "credit-risk", "credit-applications"
+PAPERS = "course-search"
+GUIDES = ROOT / "data" / "samples" / "course-guides"
+QUESTIONS = (
+    "When is homework 1 due?",
+    "What does an entry without a prediction get?",
+    "What is the boiling point of tungsten?",
+)
+EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00", "Thursday, 23 April 2026, from 14:00")
 
 
 def run(settings: Settings) -> None:
-    """About a minute where everything is installed; each part says what it shows."""
+    """About a minute and a half where everything is installed; each part says what it shows."""
     console.listen()
-    part(f"1. Train {RELEASE}: rows, contract, models, gate (about half a minute; nothing where it was done before)")
-    train(settings)
-    show_data(settings)
-    part("2. Train again: nothing changed, so nothing runs")
-    started = time.monotonic()
-    train(settings)
-    console.out.print(f"({time.monotonic() - started:.2f} s)")
-    part("3. Serve the champion and ask it")
-    with service(RELEASE, settings) as url:
-        ask(url)
+    tables(settings)
+    documents(settings)
     part("Where to look")
     web = settings.prefect_url.removesuffix("/api")
     console.show("pages", ("what", "where"), [("runs and decisions", web), ("models and metrics", settings.mlflow_url)])
-    console.out.print(f"Next: penstock history {RELEASE}, penstock report {RELEASE}, penstock serve {RELEASE}.")
+    console.out.print(
+        f"Next: penstock history {TABLE}, penstock report {TABLE}, penstock serve {PAPERS} (a chat page)."
+    )
     console.out.print("The two servers stay for the next command; `./justw down` ends them.")
 
 
-def train(settings: Settings) -> None:
-    order = Order(release=RELEASE)
-    if not stands(order, settings):
-        running.train(order, settings)
-
-
-def part(title: str) -> None:
-    console.out.print(f"\n{title}", style="bold")
+def tables(settings: Settings) -> None:
+    part(f"1. Train {TABLE}: rows, contract, models, gate (about half a minute; nothing where it was done before)")
+    train(Order(release=TABLE), settings)
+    show_data(settings)
+    part("2. Train again: nothing changed, so nothing runs")
+    started = time.monotonic()
+    train(Order(release=TABLE), settings)
+    console.out.print(f"({time.monotonic() - started:.2f} s)")
+    part("3. Serve the champion and ask it")
+    with service(TABLE, settings) as url:
+        predict(url)
 
 
 def show_data(settings: Settings) -> None:
     with opened(settings.store):
-        snapshot = latest(DATASET)
+        snapshot = latest(ROWS)
     if snapshot is not None:
         facts = (snapshot.version, snapshot.rows, len(snapshot.columns), snapshot.digest[:12])
-        console.show(f"snapshot of {DATASET}", ("version", "rows", "columns", "digest"), [facts])
+        console.show(f"snapshot of {ROWS}", ("version", "rows", "columns", "digest"), [facts])
 
 
-@contextmanager
-def service(name: str, settings: Settings) -> Iterator[str]:
-    """`penstock serve` as a user would start it, on a free port; ended afterwards."""
-    port = free_port()
-    command = [sys.executable, "-m", "flows.cli", "serve", name, "--port", str(port)]
-    with servers.log_file(settings, "demo").open("ab") as log:
-        server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    try:
-        wait_ready(f"http://127.0.0.1:{port}", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(PATIENCE)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while server.poll() is None and time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/ready", timeout=2, trust_env=False).is_success:
-                return
-        except httpx.HTTPError:
-            time.sleep(0.2)
-    raise Unavailable(f"The service of {RELEASE} did not get ready; `penstock serve {RELEASE}` shows why.")
-
-
-def ask(url: str) -> None:
+def predict(url: str) -> None:
     """The example of the service's own OpenAPI document."""
     document = httpx.get(f"{url}/openapi.json", trust_env=False).json()
     body = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["example"]
     console.out.print(f"POST {url}/predict {json.dumps(body)}")
     console.out.print(httpx.post(f"{url}/predict", json=body, trust_env=False).text)
+
+
+def documents(settings: Settings) -> None:
+    part(
+        f"4. Train {PAPERS}: {len(list(GUIDES.glob('*.md')))} guides as PDF, pages, chunks, index, gate (half a minute)"
+    )
+    train(Order(release=PAPERS), settings)
+    part("5. Serve the index and ask three questions")
+    with service(PAPERS, settings) as url:
+        for question in QUESTIONS:
+            ask(url, question)
+        part("6. Move the exam to another day: only the chunks of that guide are embedded, and the service follows")
+        before = champion(ledger.entries(store_at(settings.store), PAPERS))
+        train(Order(release=PAPERS, files=[edited(settings)]), settings)
+        now = champion(ledger.entries(store_at(settings.store), PAPERS))
+        if now == before:
+            console.out.print("It is not the champion: refused, or rolled back by an earlier tour and not promoted again by itself.")
+            return
+        running.settled_version(url, now)
+        ask(url, "When does the exam take place?")
+        part("7. Roll back: one command, and the old date is back")
+        running.roll_back(settings, PAPERS, "the exam was not moved")
+        ask(url, "When does the exam take place?")
+
+
+def ask(url: str, question: str) -> None:
+    told = httpx.post(f"{url}/v1/ask", json={"question": question}, trust_env=False, timeout=30).json()
+    console.out.print(f"> {question}\n{told['answer']}  (version {told['version']})")
+    for citation in told["citations"]:
+        place = f"{citation['document']}, page {citation['page']}"
+        console.out.print(f"   [{citation['number']}] {place}: {citation['heading']}", style="dim", markup=False)
+
+
+def edited(settings: Settings) -> str:
+    """A copy of the guides in which the exam takes place on another day."""
+    folder = settings.root / "demo" / GUIDES.name
+    shutil.copytree(GUIDES, folder, dirs_exist_ok=True)
+    name, old, new = EDIT
+    text = (folder / name).read_text(encoding="utf-8")
+    (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+    return str(folder)

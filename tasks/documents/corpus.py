@@ -3,7 +3,7 @@
 from tasks.artifacts import canonical, current, sha256
 from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, Document
-from tasks.documents.rendering import rendered
+from tasks.documents.rendering import rendered, target_of
 from tasks.documents.taking import Taken, take
 from tasks.errors import BadInput
 from tasks.sources.catalog import ONE, Dataset, FolderSource, masked
@@ -24,7 +24,9 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
     `files` may name another folder, as part "data". Raises BadInput where there is nothing to read.
     """
     source, store = folder_source(dataset, files), current()
-    taken = take(look(source), store)
+    gone, listing = uploads.forgotten(store, dataset.name), look(source)
+    listing.files = [found for found in listing.files if path_of(found.path, source) not in gone.paths]
+    taken = take(listing, store, frozenset(gone.digests))
     if source.render:
         taken = rendered(taken, store)
     documents = {
@@ -35,7 +37,6 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
     if homeless:
         taken.notes.append(f"{homeless} documents stand in no tenant's folder: no tenant finds them.")
     documents |= _uploaded(dataset, taken)
-    gone = uploads.forgotten(store, dataset.name)
     kept = [one for path, one in sorted(documents.items()) if not gone.holds(path, one.digest)]
     folder = masked(source.path)
     if not kept:
@@ -52,6 +53,11 @@ def folder_source(dataset: Dataset, files: dict[str, str]) -> FolderSource:
     if unknown := [part for part in files if part != ONE]:
         raise BadInput(f"{dataset.name} has no part {unknown[0]!r}; write --file FOLDER.")
     return dataset.source.model_copy(update={"path": files[ONE]}) if files else dataset.source
+
+
+def path_of(path: str, source: FolderSource) -> str:
+    """The path in the corpus of a file of the folder."""
+    return target_of(path) if source.render else path
 
 
 def _tenant(path: str, source: FolderSource) -> str:

@@ -27,7 +27,7 @@ class Limits(BaseModel):
 
     seconds: float = 60.0
     seconds_per_mb: float = 30.0
-    wall: float = 4.0
+    wall: float = 6.0
     memory: int = 2 << 30
     result: int = 1 << 30
     files: int = 200  # after which a child is replaced, so that no leak grows for long

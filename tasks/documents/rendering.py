@@ -20,7 +20,7 @@ def rendered(taken: Taken, store: Store) -> Taken:
     known = Pieces(store, "rendered", closure("tasks.documents.guides"))
     waiting = {}
     for path, source in sorted(sources.items()):
-        target = str(PurePosixPath(path).with_suffix(".pdf"))
+        target = target_of(path)
         if target in done.artifacts or target in waiting:
             done.notes.append(f"{shown(path)} is left out: there is a {shown(target)} beside it.")
         elif (data := known.get(source.digest, PurePosixPath(path).stem)) is not None:
@@ -36,6 +36,12 @@ def rendered(taken: Taken, store: Store) -> Taken:
         known.put(result.body, source.digest, PurePosixPath(path).stem)
         done.artifacts[target] = stored(result.body, store)
     return done
+
+
+def target_of(path: str) -> str:
+    """The path of a file of the folder after rendering."""
+    pure = PurePosixPath(path)
+    return str(pure.with_suffix(".pdf")) if pure.suffix.lower() in MARKDOWN else path
 
 
 def work(path: str, source: Artifact, store: Store) -> Work:

@@ -20,7 +20,7 @@ def take(corpus: Corpus, git_commit: str | None) -> CorpusSnapshot:
             digest=corpus.digest,
             documents=len(corpus.documents),
             manifest=manifest,
-            changes=changes(_documents(newest), corpus.documents),
+            changes=changes(documents(newest) if newest else [], corpus.documents),
             source=corpus.source,
             git_commit=git_commit,
         )
@@ -63,10 +63,8 @@ def changes(before: list[Document], now: list[Document]) -> Changes:
     )
 
 
-def _documents(snapshot: CorpusSnapshot | None) -> list[Document]:
-    """Those of a version; of one whose manifest is gone (forgotten documents take it along), none."""
-    if snapshot is None:
-        return []
+def documents(snapshot: CorpusSnapshot) -> list[Document]:
+    """Those of a version; of one whose manifest is gone, none."""
     try:
         return Corpus.model_validate_json(current().read_bytes(snapshot.manifest)).documents
     except NotFound:

@@ -1,6 +1,6 @@
 """The release road: what the gate or a person decides becomes a ledger entry, then an alias that services follow."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +78,7 @@ class Road:
         with self._travel("champion") as (entries, _):
             if history.champion(entries) == version:
                 return self._smoked(version)
-            self.book.version(self.release, version)  # NotFound before anything is said of it or written
+            self._usable(version, entries)
             asked = next((entry for entry in history.pending(entries) if entry.to_version == version), None)
             if asked is None and not override:
                 raise Refused(offers.not_pending(self.store, self.release, entries, version))
@@ -108,7 +108,7 @@ class Road:
                 raise Refused(
                     f"{self.release} has no earlier champion that was never withdrawn; nothing was changed. "
                     f"`penstock history {self.release}` lists its versions, and "
-                    f"`penstock approve {self.release} VERSION --override` promotes any of them."
+                    f"`penstock approve {self.release} VERSION --override` promotes any that was not forgotten."
                 )
             left = at if at == now else None  # a version that a person moved the alias to is not withdrawn by that
             self._write(Move(action="roll back", alias="champion", from_version=left, to_version=target, note=note))
@@ -121,7 +121,7 @@ class Road:
             if old == version and "challenger" not in settled.outside:
                 return self._outcome(version, "nothing to do", "is the challenger already")
             if version is not None:
-                self.book.version(self.release, version)
+                self._usable(version, entries)
             if version is not None and version == history.champion(entries):
                 raise Refused(
                     f"Version {version} of {self.release} is the champion: it answers all requests already, and has "
@@ -138,6 +138,8 @@ class Road:
             if alias not in settled.outside:
                 return self._outcome(written, "nothing to do", f"holds the alias {alias} by the ledger")
             at = settled.outside[alias]
+            if at is not None:
+                self._usable(at, entries)
             self._write(
                 Move(
                     action="adopt",
@@ -151,12 +153,39 @@ class Road:
             )
             return self._outcome(at, "moved", f"was adopted as {alias}")
 
+    def forget(self, versions: Iterable[int], note: str) -> list[int]:
+        """Withdraw versions for ever, before their files are removed; those for which that was not yet written.
+
+        Refused for the champion: something must serve, so it is replaced first."""
+        with self._travel("champion") as (entries, _):
+            champion = history.champion(entries)
+            gone = sorted(set(versions) - history.forgotten(entries))
+            if champion in gone:
+                raise Refused(f"Version {champion} of {self.release} is the champion; promote one without it first.")
+            for version in gone:
+                self._write(Move(action="forget", from_version=version, note=note))
+            heirs: dict[Alias, int | None] = {"staging": champion, "challenger": None}
+            for alias, heir in heirs.items():
+                held = history.holder(entries, alias)
+                if held in history.forgotten(ledger.entries(self.store, self.release)):
+                    self._write(Move(action="forget", alias=alias, from_version=held, to_version=heir, note=note))
+            return gone
+
     def settle(self) -> moves.Settled:
         """Finish what was interrupted, and nothing else."""
         with self._travel() as (_, settled):
             return settled
 
     # inner
+
+    def _usable(self, version: int, entries: list[Entry]) -> None:
+        """NotFound or Refused before anything is said of the version or written."""
+        self.book.version(self.release, version)
+        if version in history.forgotten(entries):
+            raise Refused(
+                f"Version {version} of {self.release} held a document that was forgotten: its files are gone, and "
+                f"nothing brings it back. `penstock train {self.release}` makes a version without the document."
+            )
 
     @contextmanager
     def _travel(self, needs: Alias | None = None) -> Iterator[tuple[list[Entry], moves.Settled]]:

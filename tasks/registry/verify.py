@@ -1,10 +1,11 @@
 """Whether ledger, decisions, files and aliases still agree; every disagreement is one sentence."""
 
+import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tasks.artifacts import Store
+from tasks.artifacts import Artifact, Store
 from tasks.errors import NotFound, Refused
 from tasks.registry import history, ledger, moves, records
 from tasks.registry.aliases import Registry
@@ -43,8 +44,19 @@ def _files(store: Store, release: str, entries: list[Entry]) -> Iterator[str]:
         store.whole(record.folder)  # a remote store brings it here
         wrong = faults(store.place(record.folder.uri), record.release_digest)
         yield from (f"Version {record.version}: {fault} in the store." for fault in wrong)
+        lost = [] if wrong else [name for name, one in named(store.path(record.folder)).items() if not store.whole(one)]
+        yield from (f"Version {record.version}: its {name} is gone or was altered; train again." for name in lost)
         if record.version not in known:
             yield f"Version {record.version} has no decision: its run was stopped before the gate; train again."
+
+
+def named(folder: Path) -> dict[str, Artifact]:
+    """What a release keeps outside its folder, by the name that it has in release.json (an index, say)."""
+    told = json.loads((folder / "release.json").read_bytes())
+    outside = {
+        name: one for name, one in told.items() if isinstance(one, dict) and {"uri", "digest", "kind"} <= one.keys()
+    }
+    return {name: Artifact.model_validate(one) for name, one in outside.items()}
 
 
 def _registry(store: Store, release: str, entries: list[Entry], registry: Registry) -> Iterator[str]:

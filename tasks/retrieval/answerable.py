@@ -94,11 +94,17 @@ def fit_threshold(answerable: list[float], unanswerable: list[float]) -> float:
     if not answerable or not unanswerable:
         raise BadInput("A threshold needs confidences of questions of both kinds; add the missing kind.")
     values = sorted({*answerable, *unanswerable})
-    bounds = [values[0], *((low + high) / 2 for low, high in pairwise(values))]
+    bounds = [values[0], *(_between(low, high) for low, high in pairwise(values))]
     rated = [(_balanced(bound, answerable, unanswerable), bound) for bound in bounds]
     best = max(rate for rate, _ in rated)
     good = [bound for rate, bound in rated if rate > best - 1e-12]
     return good[len(good) // 2]
+
+
+def _between(low: float, high: float) -> float:
+    """Above `low` also where the two are neighbours and their middle is rounded down."""
+    middle = (low + high) / 2
+    return middle if middle > low else high
 
 
 def _balanced(bound: float, answerable: list[float], unanswerable: list[float]) -> float:

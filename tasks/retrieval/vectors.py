@@ -85,7 +85,7 @@ def drop(store: Store, model: str, keys: Set[str]) -> int:
         rest = {key: vector for key, vector in held.items() if key not in keys}
         if len(rest) < len(held):
             _keep(store, model, rest)
-            store.write(name, b"")  # an empty segment is none; a store has no way to remove an object
+            store.write(name, b"")  # an empty segment is none; who listed it a moment ago can still read it
             gone += len(held) - len(rest)
     return gone
 

@@ -3,7 +3,7 @@
 import ast
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +31,8 @@ class Model:
     """The same weights as they are published (`raw`, a folder) and as we export them, folders by precision."""
 
     raw: Path
-    exported: dict[str, Path]
-    artifacts: dict[str, Artifact]
+    exported: Mapping[str, Path]
+    artifacts: Mapping[str, Artifact]
 
 
 def kept() -> Path:
@@ -45,7 +45,7 @@ def all_minilm(folder: Path, *precisions: Precision) -> Model:
     raw = folder / "raw-minilm"
     raw.mkdir()
     try:
-        made = {precision: minilm.weights(kept(), precision) for precision in precisions}
+        made = {str(precision): minilm.weights(kept(), precision) for precision in precisions}
     except pytest.skip.Exception as error:
         raise Unavailable(str(error)) from None
     with artifacts.opened(kept()) as store:

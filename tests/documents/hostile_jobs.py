@@ -39,7 +39,7 @@ def misbehave(path: Path, told: dict[str, Any]) -> bytes:
         case "large":
             return b"y" * (5 << 20)
         case "lie":
-            pipe = max(int(name) for name in os.listdir("/proc/self/fd") if _socket(name))
+            pipe = max(int(link.name) for link in Path("/proc/self/fd").iterdir() if _socket(link))
             os.write(pipe, b"\0\0\0\5hello")
             time.sleep(600)
         case "print":
@@ -49,8 +49,8 @@ def misbehave(path: Path, told: dict[str, Any]) -> bytes:
     return f"{told['what']} {os.getpid()}".encode()
 
 
-def _socket(name: str) -> bool:
+def _socket(link: Path) -> bool:
     try:
-        return os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+        return str(link.readlink()).startswith("socket:")
     except OSError:
         return False

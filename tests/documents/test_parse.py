@@ -110,7 +110,7 @@ with opened(sys.argv[1]):
     with artifacts.opened(tmp_path / "store") as store:
         kept = len(store.list("pieces/parsed"))
         parsed = parse(folder)
-    assert 0 < kept and parsed.parsed_now == 300 - kept and parsed.documents == 300
+    assert kept > 0 and parsed.parsed_now == 300 - kept and parsed.documents == 300
 
 
 def test_pages_with_text_get_images(tmp_path: Path, store: Store) -> None:

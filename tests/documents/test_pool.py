@@ -20,7 +20,7 @@ from tasks.settings import ROOT
 from tests.documents import made
 from tests.documents.hostile_jobs import misbehave
 
-QUICK = Limits(seconds=1, seconds_per_mb=0, wall=8, memory=1 << 30)
+QUICK = Limits(seconds=1, seconds_per_mb=0, wall=40, memory=1 << 30)
 
 
 def tried(names: list[str], folder: Path, limits: Limits = QUICK, workers: int = 2) -> dict[int, Result]:
@@ -156,7 +156,7 @@ def test_hostile_documents_beside_good_ones(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
         told = {"name": name, "options": PageOptions().model_dump()}
         works.append(Work(path=tmp_path / name, size=len(data), told=told))
-    limits = Limits(seconds=3, seconds_per_mb=1)
+    limits = Limits(seconds=3, seconds_per_mb=1, wall=30)
     names = list(files)
     found = {names[one.number]: one for one in run(jobs.parse, works, ("tasks.documents.parsers",), limits=limits)}
     for number in range(4):

@@ -17,6 +17,7 @@ from flows import documents
 from flows.orders import Order, Papers, prepare
 from tasks import settings
 from tasks.artifacts import opened
+from tasks.caching import records, stored
 from tasks.documents import snapshots, uploads
 from tasks.documents.guides import render_markdown
 from tasks.documents.manifest import Changes
@@ -112,8 +113,6 @@ class Shelf(House):
 
     def made(self, task: str, **order: Any) -> Any:
         """What a step of the last run returned."""
-        from tasks.caching import records, stored
-
         (step,) = [one for one in self.receipt(**order).steps if one.task == f"tasks.{task}"]
         return stored(records() / step.key)
 
@@ -156,7 +155,9 @@ def primed(cache: Path, weights_root: Path) -> Path:
     house = Shelf(cache / "project", "primed", "", "")
     house.furnish()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: cache / "records"}):
-        prime(Order(release="primed"), settings.load().model_copy(update={"project": house.project, "data_root": cache}))
+        prime(
+            Order(release="primed"), settings.load().model_copy(update={"project": house.project, "data_root": cache})
+        )
     return cache
 
 

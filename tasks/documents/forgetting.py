@@ -1,0 +1,154 @@
+"""A document that is to be forgotten: under which names and revisions it was known, and words that only it has."""
+
+import re
+from collections.abc import Iterable, Iterator, Set
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+
+from tasks.artifacts import Store, canonical
+from tasks.documents import uploads
+from tasks.documents.chunk_file import Chunk
+from tasks.documents.manifest import CorpusSnapshot, Document
+from tasks.documents.snapshots import documents, history
+from tasks.errors import NotFound, Refused
+
+WORD = re.compile(r"[^\W_]+")
+RUN = 8  # words of a telling passage
+SHORTEST = 20  # its characters
+PASSAGES = 5
+
+
+class Doomed(BaseModel):
+    """`paths` are its names in the corpus, `digests` its revisions (of what was rendered: the source's too).
+
+    `passages` are runs of words by which its text is known wherever it stands; no other document has them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: str
+    document: str
+    paths: tuple[str, ...]
+    digests: tuple[str, ...]
+    passages: tuple[str, ...] = ()
+
+    def names(self, path: str | None, digest: str | None = None) -> bool:
+        return path in self.paths or digest in self.digests
+
+    def mentions(self, data: bytes) -> bool:
+        """Whether stored bytes name one of its revisions."""
+        return any(digest.encode() in data for digest in self.digests)
+
+
+def trace(store: Store, dataset: str, document: str) -> Doomed:
+    """All revisions and names of a document, renames followed back. NotFound where the corpus never held it."""
+    snapshots = history(dataset)
+    held = [(snapshot, documents(snapshot)) for snapshot in snapshots]
+    taken = [*uploads.listed(store, dataset, None), *uploads.deleted(store, dataset)]
+    refuse_renamed(snapshots, held[-1][1] if held else [], document)
+    names, digests = {document}, {one.digest for one in taken if one.path == document}
+    for snapshot, those in reversed(held):
+        digests |= {one.digest for one in those if one.path in names}
+        names |= {old for old, new in snapshot.changes.renamed if new in names}
+    if not digests and document not in uploads.forgotten(store, dataset).paths:
+        known = ", ".join(one.path for one in (held[-1][1] if held else [])[:5]) or "none yet"
+        raise NotFound(f"No corpus of {dataset} ever held {document!r}; name its path there, as in: {known}.")
+    names |= {one.path for _, those in held for one in those if one.digest in digests}
+    other = {one.path for one in (held[-1][1] if held else []) if one.digest not in digests} - {document}
+    digests |= set(_sources(store, digests))
+    return Doomed(
+        dataset=dataset, document=document, paths=tuple(sorted(names - other)), digests=tuple(sorted(digests))
+    )
+
+
+def refuse_renamed(snapshots: list[CorpusSnapshot], present: list[Document], document: str) -> None:
+    """A document is forgotten by its name of today, or its later revisions would stay."""
+    now = document
+    for snapshot in snapshots:
+        now = dict(snapshot.changes.renamed).get(now, now)
+    here = {one.path for one in present}
+    if document not in here and now in here:
+        raise Refused(f"{document} is called {now} today; forget it by that name, its older names go with it.")
+
+
+def passages(own: Iterable[Chunk], others: Iterable[Chunk]) -> list[str]:
+    """Up to five runs of words out of the document's chunks that stand in no other chunk."""
+    found = dict.fromkeys(run for chunk in own for line in chunk.text.splitlines() for run in _runs(line))
+    for chunk in others:
+        text = squeezed(chunk.text)
+        for run in [run for run in found if f" {run} " in text]:
+            del found[run]
+    told = [*found]
+    return [told[place * len(told) // PASSAGES] for place in range(PASSAGES)] if len(told) > PASSAGES else told
+
+
+def told_in(data: bytes, runs: Iterable[str]) -> bool:
+    """Whether one of the passages stands in some bytes, as text or as JSON."""
+    close = [run for run in runs if max(run.split(), key=len).encode() in data]
+    if not close:
+        return False
+    text = squeezed(data.replace(rb"\n", b" ").decode(errors="replace"))
+    return any(f" {run} " in text for run in close)
+
+
+def squeezed(text: str) -> str:
+    """The words alone."""
+    return f" {' '.join(WORD.findall(text))} "
+
+
+def elsewhere(store: Store, doomed: Doomed) -> dict[str, list[str]]:
+    """The revisions that other datasets hold today, with those datasets' names: their bytes are not ours to remove."""
+    found: dict[str, list[str]] = {}
+    for name in sorted({place.split("/")[1] for place in store.list("snapshots")} - {doomed.dataset}):
+        newest = store.list(f"snapshots/{name}")[-1]
+        if "manifest" in orjson.loads(data := store.read(newest)):
+            for one in documents(CorpusSnapshot.model_validate_json(data)):
+                found.setdefault(one.digest, []).append(name)
+    for name in sorted({place.split("/")[1] for place in store.list("uploads")} - {doomed.dataset}):
+        for one in uploads.listed(store, name, None):
+            found.setdefault(one.digest, []).append(name)
+    return {digest: sorted(set(found[digest])) for digest in doomed.digests if digest in found}
+
+
+def begin(store: Store, doomed: Doomed) -> None:
+    """From here on no corpus holds it; the notes let a run that is killed be finished with the same proof."""
+    store.write(_notes(doomed), canonical(doomed.model_dump(mode="json")))
+    uploads.forget(store, doomed.dataset, doomed.digests, [doomed.document])
+    for one in uploads.listed(store, doomed.dataset, None):
+        if doomed.names(one.path, one.digest):
+            uploads.delete(store, doomed.dataset, one.id, None)
+
+
+def begun(store: Store, doomed: Doomed) -> Doomed:
+    """With what an interrupted run knew, whose sources may be gone since."""
+    try:
+        known = Doomed.model_validate_json(store.read(_notes(doomed)))
+    except NotFound:
+        return doomed
+    both = {name: tuple(sorted({*getattr(doomed, name), *getattr(known, name)})) for name in ("paths", "digests")}
+    return doomed.model_copy(update=both | {"passages": known.passages or doomed.passages})
+
+
+def finish(store: Store, doomed: Doomed) -> None:
+    """Drop the notes, which hold a little of the text."""
+    store.remove(_notes(doomed))
+
+
+def _notes(doomed: Doomed) -> str:
+    return f"forgetting/{doomed.dataset}/{doomed.document.encode().hex()[-120:]}.json"
+
+
+def _runs(line: str) -> Iterator[str]:
+    """Runs of words, one after the other; a script without spaces has few words, and long ones."""
+    words = WORD.findall(line)
+    for start in range(0, max(1, len(words) - RUN + 1), RUN):
+        run = " ".join(words[start : start + RUN])
+        if len(run) >= SHORTEST:
+            yield run
+
+
+def _sources(store: Store, digests: Set[str]) -> Iterator[str]:
+    """Digests of the files that these documents were rendered from: a kept rendering begins with its own digest."""
+    for name in store.list("pieces/rendered"):
+        if store.read(name).partition(b"\n")[0].decode(errors="replace") in digests:
+            yield name.rpartition("/")[2].partition("-")[0]
