@@ -92,11 +92,12 @@ def entry(recipe: dict[str, Any]) -> dict[str, Any]:
 
 
 def triggers(recipe: dict[str, Any]) -> list[dict[str, Any]]:
-    """A document that somebody uploads to the service starts the flow of its index."""
+    """A document that somebody uploads to the service, or deletes, starts the flow of its index."""
     if recipe["kind"] != "documents":
         return []
     source = {"prefect.resource.id": f"penstock.dataset.{recipe['dataset']}"}
-    return [{"type": "event", "expect": ["penstock.documents.uploaded"], "match": source}]
+    events = ["penstock.documents.uploaded", "penstock.documents.deleted"]
+    return [{"type": "event", "expect": events, "match": source}]
 
 
 def paused(client: SyncPrefectClient) -> set[tuple[str, str | None]]:

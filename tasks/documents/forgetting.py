@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Set
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from tasks.artifacts import Store, canonical
+from tasks.artifacts import Store, canonical, sha256
 from tasks.documents import uploads
 from tasks.documents.chunk_file import Chunk
 from tasks.documents.manifest import CorpusSnapshot, Document
@@ -135,7 +135,7 @@ def finish(store: Store, doomed: Doomed) -> None:
 
 
 def _notes(doomed: Doomed) -> str:
-    return f"forgetting/{doomed.dataset}/{doomed.document.encode().hex()[-120:]}.json"
+    return f"forgetting/{doomed.dataset}/{sha256(doomed.document.encode())[:32]}.json"
 
 
 def _runs(line: str) -> Iterator[str]:

@@ -75,6 +75,15 @@ def switch(client: QdrantClient, release: str, collection: str) -> None:
             _asked(client.delete_collection, name)
 
 
+def remove(client: QdrantClient, release: str, digest: str) -> bool:
+    """Delete the collection of an index; whether it was there."""
+    name = collection_of(release, digest)
+    there = bool(_asked(client.collection_exists, name))
+    if there:
+        _asked(client.delete_collection, name)
+    return there
+
+
 class ServerIndex:
     """A published collection; `facts` are the meta of the index's artifact."""
 

@@ -1,0 +1,170 @@
+"""What was made of a forgotten document, taken out of the store: every step may be repeated.
+
+What a step needs to find its part is removed by a later one, so a killed run is finished by the next."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator, Set
+from contextlib import closing
+from pathlib import PurePosixPath
+
+import numpy as np
+import orjson
+
+from tasks.artifacts import Artifact, Store
+from tasks.documents.chunk_file import Chunk
+from tasks.documents.forgetting import Doomed
+from tasks.documents.manifest import Corpus
+from tasks.errors import NotFound
+from tasks.registry.records import VersionRecord
+from tasks.retrieval.edge import EdgeIndex
+from tasks.retrieval.store import Filters
+from tasks.retrieval.vectors import drop, kept, key_of
+
+Drop = Callable[[str], None]  # told the digest of an index that goes: where there is a server, it goes there as well
+
+
+def needed(store: Store, records: Iterable[VersionRecord]) -> set[str]:
+    """What versions that stay are made of, by uri."""
+    found: set[str] = set()
+    for record in records:
+        found |= {one.uri for one in (record.folder, record.plots) if one}
+        try:
+            made = orjson.loads(store.read(f"{record.folder.uri}/release.json"))
+            parts = [Artifact.model_validate(made[name]) for name in ("index", "chunks", "pages") if made.get(name)]
+            pages = [one for one in parts if one.kind == "pages"]
+            images = [image for one in pages for image in _images(store.read(one.uri)).values()]
+        except NotFound:
+            continue  # gone from the store: nothing here is needed for it
+        found |= {one.uri for one in parts} | {uri for those in images for uri in those}
+    return found
+
+
+def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], server: Drop) -> Iterator[tuple[str, int]]:
+    """Take everything out; what it was and how many. `spare` stays, and so do revisions that others share."""
+    own, rest = chunks_of(store, doomed)
+    ids, keys = {one.id for one in own}, {key_of(one.embedded) for one in own} - {key_of(one.embedded) for one in rest}
+    alone = doomed.model_copy(update={"digests": tuple(one for one in doomed.digests if one not in shared)})
+
+    def gone(names: Iterable[str]) -> int:
+        going = [name for name in names if name not in spare]
+        for name in going:
+            store.remove(name)
+        return len(going)
+
+    doomed_indexes = [one for one in indexes(store) if one not in spare and holding(store, one, doomed)]
+    for one in doomed_indexes:
+        server(PurePosixPath(one).name)
+    yield "indexes", gone(doomed_indexes)
+    yield "release folders (golden answers, prompt)", gone(_releases(store, doomed))
+    yield "question sets", gone(_rows(store, "questions", doomed, ids))
+    yield "scores of questions (answers, quotes)", gone(_rows(store, "scores", doomed, ids))
+    pictures, listings = _pages(store, alone, spare)
+    yield "page images", gone(pictures)
+    yield "lists of page images", gone(listings)
+    yield "vector files", gone(_vectors(store, keys))
+    models = {name.split("/")[1] for name in store.list("embeddings")}
+    yield "cached embeddings", sum(drop(store, model, keys) for model in models)
+    yield "receipts of trainings", gone(_receipts(store))
+    yield "parsed corpora", gone(name for name in store.list("parsed") if doomed.mentions(store.read(name)))
+    yield "chunk files", gone(name for name in store.list("chunks") if doomed.mentions(store.read(name)))
+    yield "originals", gone(raw_of(store, alone))
+    yield "per-document caches", gone(pieces_of(store, alone))
+
+
+def chunks_of(store: Store, doomed: Doomed) -> tuple[list[Chunk], list[Chunk]]:
+    """The document's chunks in all chunk files and caches, and everybody else's, each once."""
+    found: dict[bytes, Chunk] = {}
+    for name in [*store.list("chunks"), *pieces_of(store, doomed, "chunks")]:
+        for line in store.read(name).splitlines():
+            if line.startswith(b"{") and line not in found:
+                found[line] = Chunk.model_validate(orjson.loads(line))
+    own = [one for one in found.values() if one.revision in doomed.digests]
+    return own, [one for one in found.values() if one.revision not in doomed.digests]
+
+
+def indexes(store: Store) -> list[str]:
+    """The index folders of the store."""
+    return sorted({"/".join(name.split("/")[:3]) for name in store.list("indexes")})
+
+
+def holding(store: Store, index: str, doomed: Doomed) -> int:
+    """How many chunks of the document an index holds; one that was damaged answers nothing and counts as holding."""
+    artifact = Artifact(uri=index, digest=PurePosixPath(index).name, kind="indexes")
+    if not store.whole(artifact):
+        return 1
+    with closing(EdgeIndex(store.path(artifact))) as opened:
+        if not opened.count(Filters(documents=doomed.paths)):
+            return 0
+        return sum(one.payload["revision"] in doomed.digests for page in opened.points() for one in page)
+
+
+def raw_of(store: Store, doomed: Doomed) -> list[str]:
+    """The document's bytes, where they are stored."""
+    names = {f"documents/{digest[:2]}/{digest}" for digest in doomed.digests}
+    return [name for digest in doomed.digests for name in store.list(f"documents/{digest[:2]}") if name in names]
+
+
+def pieces_of(store: Store, doomed: Doomed, what: str = "") -> list[str]:
+    """What is kept per document, of this one."""
+    kinds = [what] if what else sorted({name.split("/")[1] for name in store.list("pieces")})
+    places = {f"pieces/{kind}/{digest[:2]}": digest for kind in kinds for digest in doomed.digests}
+    names = [name for place in places for name in store.list(place)]
+    return [name for name in names if name.rpartition("/")[2].partition("-")[0] in doomed.digests]
+
+
+def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
+    """Release folders, registered or not, of a corpus that held the document."""
+    for name in store.list("releases"):
+        if not name.endswith("/release.json"):
+            continue
+        made = orjson.loads(store.read(name))
+        if made.get("kind") == "documents" and made["inputs"]["snapshot"]["dataset"] == doomed.dataset:
+            manifest = Artifact.model_validate(made["inputs"]["manifest"])
+            if any(one.digest in doomed.digests for one in Corpus.model_validate_json(store.read(manifest.uri)).documents):
+                yield name.removesuffix("/release.json")
+
+
+def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[str]:
+    """Files of questions, or of their scores, that name the document or one of its chunks."""
+    for name in store.list(kind):
+        rows = orjson.loads(store.read(name)).get("questions", [])
+        if any(
+            row.get("document") in doomed.paths
+            or not ids.isdisjoint(row.get("found", ()))
+            or not set(doomed.paths).isdisjoint(row.get("cited", ()))
+            for row in rows
+        ):
+            yield name
+
+
+def _pages(store: Store, doomed: Doomed, spare: Set[str]) -> tuple[list[str], list[str]]:
+    """The document's page images, and the lists that name them; an image that another document shows stays."""
+    listings = {name: _images(store.read(name)) for name in store.list("pages") if name.endswith(".json")}
+    made = [orjson.loads(store.read(name).partition(b"\n")[2]) for name in pieces_of(store, doomed, "images")]
+    own = {Artifact.model_validate(one).uri for pages in made for one in pages.values()}
+    going = [name for name, images in listings.items() if any(own & images.get(path, set()) for path in doomed.paths)]
+    own |= {uri for name in going for path in doomed.paths for uri in listings[name].get(path, set())}
+    theirs = [uris for images in listings.values() for path, uris in images.items() if path not in doomed.paths]
+    return sorted(own - spare - {uri for uris in theirs for uri in uris}), going
+
+
+def _images(data: bytes) -> dict[str, set[str]]:
+    return {path: {one["uri"] for one in pages.values()} for path, pages in orjson.loads(data).items()}
+
+
+def _vectors(store: Store, keys: Set[str]) -> Iterator[str]:
+    """Files of vectors with a row of the document: a text can be guessed from its vector."""
+    models = {name.split("/")[1] for name in store.list("embeddings")}
+    rows = {row.tobytes() for model in models for key, row in kept(store, model).items() if key in keys}
+    for name in store.list("vectors"):
+        if any(row.tobytes() in rows for row in np.load(io.BytesIO(store.read(name)), allow_pickle=False)):
+            yield name
+
+
+def _receipts(store: Store) -> Iterator[str]:
+    """Receipts of trainings that name what is gone: they replay nothing any more."""
+    for name in store.list("receipts"):
+        steps = orjson.loads(store.read(name)).get("steps", [])
+        named = [Artifact.model_validate(one) for step in steps for one in step["artifacts"]]
+        if any(one.kind in ("indexes", "releases", "questions", "scores") and not store.whole(one) for one in named):
+            yield name
