@@ -17,6 +17,7 @@ data = typer.Typer(help="Snapshots of a dataset.", no_args_is_help=True)
 def add_to(app: typer.Typer) -> None:
     app.add_typer(new, name="new")
     app.add_typer(data, name="data")
+    app.command()(questions)
 
 
 @new.command()
@@ -42,9 +43,16 @@ def documents(
     new.documents(name, folder, load())
 
 
+def questions(name: Annotated[str, typer.Argument(help="Name of a documents release")]) -> None:
+    """Write proposed golden questions for review, from the documents of the newest version."""
+    from flows import new
+
+    new.questions(name, load())
+
+
 @data.command()
 def history(name: Dataset, json: Json = False) -> None:
-    """The snapshots of a dataset, and which columns changed from one to the next."""
+    """The snapshots of a dataset, and which columns or documents changed from one to the next."""
     from flows import reading
 
     reading.snapshots(name, json, load())

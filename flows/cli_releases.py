@@ -17,7 +17,22 @@ Seed = Annotated[int | None, typer.Option(help="The model's seed")]
 
 
 def add_to(app: typer.Typer) -> None:
-    commands = (train, plan, serve, score, history, compare, report, approve, rollback, shadow, verify, adopt, package)
+    commands = (
+        train,
+        plan,
+        serve,
+        score,
+        history,
+        compare,
+        report,
+        approve,
+        rollback,
+        shadow,
+        verify,
+        adopt,
+        package,
+        forget,
+    )
     for command in commands:
         app.command()(command)
 
@@ -145,6 +160,18 @@ def adopt(name: Name, note: Note = "") -> None:
     from flows import running
 
     running.move(load(), name, lambda release: release.adopt(note))
+
+
+def forget(
+    name: Name,
+    document: Annotated[str, typer.Argument(help="Its path in the corpus, as answers cite it")],
+    note: Note = "",
+) -> None:
+    """Remove a document from every index, cache, golden set and version, prove it, and list what remains."""
+    from flows import console, forgetting
+
+    console.listen()
+    raise typer.Exit(forgetting.forget(name, document, note, load()))
 
 
 def package(name: Name, version: Annotated[int | None, typer.Argument(help="Default: the champion")] = None) -> None:

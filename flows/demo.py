@@ -83,7 +83,9 @@ def documents(settings: Settings) -> None:
         train(Order(release=PAPERS, files=[edited(settings)]), settings)
         now = champion(ledger.entries(store_at(settings.store), PAPERS))
         if now == before:
-            console.out.print("It is not the champion: refused, or rolled back by an earlier tour and not promoted again by itself.")
+            console.out.print(
+                "It is not the champion: refused, or rolled back by an earlier tour and not promoted again by itself."
+            )
             return
         running.settled_version(url, now)
         ask(url, "When does the exam take place?")

@@ -3,13 +3,17 @@
 import json
 import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from flows import console
-from tasks.errors import BadInput
+from flows.orders import recipe_of
+from tasks.artifacts import Artifact, Store, store_at
+from tasks.errors import BadInput, Refused
+from tasks.registry import history, ledger, records
 from tasks.registry.recipes import NAME, release_names
 from tasks.settings import Settings
 
@@ -29,6 +33,35 @@ def documents(name: str, folder: Path, settings: Settings) -> None:
     check_name(name, settings)
     proposal = infer(folder, name)
     write(name, {"datasets": proposal.dataset, "releases": proposal.recipe}, proposal.assumptions, settings)
+
+
+def questions(name: str, settings: Settings) -> None:
+    """Proposed golden questions of the newest version, in a file of the project."""
+    from tasks.documents.chunk_file import read_chunks
+    from tasks.retrieval.propose import as_yaml, proposals
+
+    recipe, place = recipe_of(name, settings), settings.project / "golden" / f"{name}.yaml"
+    if recipe.kind != "documents":
+        raise BadInput(f"{name} is of kind {recipe.kind}; golden questions are for releases of kind documents.")
+    if place.exists():
+        raise Refused(f"{place} is there already and is left as it is; move it away to have questions proposed anew.")
+    proposed = proposals(read_chunks(newest_chunks(store_at(settings.store), name)))
+    put_text(place, as_yaml(proposed))
+    told = Counter(question.answerable for question in proposed)
+    console.out.print(
+        f"wrote {place}: {told[True]} questions that the documents answer, {told[False]} that they do not"
+    )
+    console.out.print(f"correct them, put `golden: {name}` into the recipe of {name}, then: penstock train {name}")
+
+
+def newest_chunks(store: Store, name: str) -> Path:
+    """The chunks of the newest version whose files are there."""
+    gone = history.forgotten(ledger.entries(store, name))
+    for record in reversed(records.versions(store, name)):
+        if record.version not in gone and store.whole(record.folder):
+            made = json.loads((store.path(record.folder) / "release.json").read_bytes())
+            return store.path(Artifact.model_validate(made["chunks"]))
+    raise Refused(f"{name} was never trained, so there is nothing to ask about yet: `penstock train {name}`.")
 
 
 def check_name(name: str, settings: Settings) -> None:
@@ -52,7 +85,12 @@ def write(name: str, files: dict[str, dict[str, Any]], assumptions: list[str], s
 
 
 def write_yaml(place: Path, value: object) -> None:
+    put_text(place, yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False, allow_unicode=True))
+
+
+def put_text(place: Path, text: str) -> None:
+    """Written aside and moved: there is the whole file or none."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".new", delete=False, encoding="utf-8") as aside:
-        yaml.safe_dump(json.loads(json.dumps(value)), aside, sort_keys=False, allow_unicode=True)
+        aside.write(text)
     Path(aside.name).replace(place)

@@ -5,7 +5,9 @@ from typing import Any
 from flows import console, servers
 from flows.orders import recipe_of
 from tasks.artifacts import opened, store_at
-from tasks.errors import Refused
+from tasks.documents import snapshots as documents
+from tasks.documents.manifest import Changes
+from tasks.errors import BadInput, Refused
 from tasks.registry import compare as comparing
 from tasks.registry import history as reigns
 from tasks.registry import ledger, records
@@ -14,8 +16,10 @@ from tasks.registry.recipes import release_names
 from tasks.registry.verify import verify as faults_of
 from tasks.settings import Settings
 from tasks.sources import snapshots as taken
-from tasks.sources.catalog import load_dataset
+from tasks.sources.catalog import FolderSource, load_dataset
 from tasks.watching.replicas import replicas
+
+SHOWN = 5  # documents of each sort of change
 
 
 def history(name: str, as_json: bool, settings: Settings) -> None:
@@ -42,6 +46,7 @@ def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
     aliases = [alias for alias in ("champion", "staging", "challenger") if told[alias] == number]
     pending = ["pending"] if number in told["pending"] else []
     gone = "withdrawn once, brought back by a person" if "champion" in aliases else "withdrawn"
+    gone = "forgotten: it held a document that was" if version.get("forgotten") else gone
     return ", ".join([*aliases, *pending, *([gone] if version["withdrawn"] else [])])
 
 
@@ -78,15 +83,21 @@ def verify(name: str | None, as_json: bool, settings: Settings) -> int:
     """Check one release or all; 1 where something does not agree. MLflow is asked where it is up."""
     names = [recipe_of(name, settings).name] if name else release_names(settings.folders)
     store, up = store_at(settings.store), servers.healthy(f"{settings.mlflow_url}/health")
-    found = {}
+    found, forgotten = {}, {}
     with Registry(settings.mlflow_url) as registry:
         for release in names:
             if records.versions(store, release) or ledger.entries(store, release):
                 found[release] = faults_of(store, release, registry if up else None)
+                forgotten[release] = sorted(reigns.forgotten(ledger.entries(store, release)))
     if as_json:
-        console.emit({"mlflow": up, "releases": found})
+        console.emit({"mlflow": up, "releases": found, "forgotten": forgotten})
     else:
         rows = [(release, fault) for release, faults in found.items() for fault in faults or ["holds"]]
+        rows += [
+            (release, f"version {one}: forgotten, its files were removed")
+            for release in found
+            for one in forgotten[release]
+        ]
         console.show("verify", ("release", ""), rows)
         if not up:
             console.out.print("MLflow is down (`penstock up`): ledger and files were checked, aliases were not.")
@@ -118,7 +129,8 @@ def _listed(values: object) -> str:
 
 
 def snapshots(name: str, as_json: bool, settings: Settings) -> None:
-    load_dataset(name, settings.folders)
+    if isinstance(load_dataset(name, settings.folders).source, FolderSource):
+        return corpora(name, as_json, settings)
     with opened(settings.store):
         found = taken.history(name)
     changes = taken.changes(found)
@@ -132,6 +144,31 @@ def snapshots(name: str, as_json: bool, settings: Settings) -> None:
     console.show(f"snapshots of {name}", ("version", "rows", "digest", "commit", "columns"), rows)
 
 
+def corpora(name: str, as_json: bool, settings: Settings) -> None:
+    """The snapshots of a folder of documents."""
+    with opened(settings.store):
+        found = documents.history(name)
+    if as_json:
+        console.emit([one.model_dump(mode="json") for one in found])
+        return
+    rows = [
+        (one.version, one.documents, one.digest[:12], (one.git_commit or "")[:12], moved_documents(one.changes))
+        for one in found
+    ]
+    console.show(f"snapshots of {name}", ("version", "documents", "digest", "commit", "changes"), rows)
+
+
+def moved_documents(changes: Changes) -> str:
+    """The first names of each sort of change, and how many more there are."""
+    renamed = [f"{old} → {new}" for old, new in changes.renamed]
+    told = {"added": changes.added, "changed": changes.changed, "removed": changes.removed, "renamed": renamed}
+    return "; ".join(
+        f"{len(names)} {word}: {', '.join(names[:SHOWN])}" + (", ..." if len(names) > SHOWN else "")
+        for word, names in told.items()
+        if names
+    )
+
+
 def changed_words(change: taken.Change) -> str:
     told = {"new": change.added, "gone": change.removed, "changed": change.changed}
     return "; ".join(f"{word}: {', '.join(names)}" for word, names in told.items() if names)
@@ -140,7 +177,8 @@ def changed_words(change: taken.Change) -> str:
 def profile(name: str, settings: Settings) -> None:
     from tasks.watching.reports import summary
 
-    load_dataset(name, settings.folders)
+    if isinstance(load_dataset(name, settings.folders).source, FolderSource):
+        raise BadInput(f"{name} is a folder of documents; profiles are of tables. See `penstock data history {name}`.")
     with opened(settings.store):
         newest = taken.latest(name)
         if newest is None:

@@ -13,6 +13,7 @@ from flows import console, servers
 from flows.kinds import KINDS
 from flows.orders import Order, prepare, recipe_of
 from tasks.artifacts import opened, store_at
+from tasks.errors import BadInput
 from tasks.registry import records
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings
@@ -107,7 +108,11 @@ def score(name: str, source: str, to: Path, query: str | None, settings: Setting
     """Score the rows of a file or a query with the champion; what cannot work is said before a server starts."""
     from tasks.tables import batch_sources, batches
 
-    recipe_of(name, settings)
+    if (kind := recipe_of(name, settings).kind) != "tabular":
+        raise BadInput(
+            f"{name} is of kind {kind} and has no rows to score: only tables are scored. "
+            f"It is asked while it is served: `penstock serve {name}`, as its page and API say."
+        )
     batch_sources.check(source, query, to)
     batches.champion(store_at(settings.store), name)
     connect(settings)

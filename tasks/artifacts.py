@@ -145,8 +145,9 @@ class Store:
             raise NotFound(f"There is no {name} in {self.root}.") from None
 
     def list(self, prefix: str) -> list[str]:
-        """The names of the objects in a folder of the store, sorted."""
-        return sorted(path.relative_to(self.root).as_posix() for path in _files(self.place(prefix)))
+        """The names of the objects in a folder of the store ("": everywhere), sorted."""
+        found = _files(self.place(prefix) if prefix else self.root)
+        return sorted(path.relative_to(self.root).as_posix() for path in found)
 
     def remove(self, name: str) -> None:
         """Remove a named object, or an artifact by its uri; what is gone already is as good."""
@@ -190,7 +191,7 @@ class Store:
 
 
 class RemoteStore(Store):
-    """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed through here."""
+    """A store behind an fsspec URL (`s3://bucket/prefix`, `gs://`, `abfs://`); `root` mirrors what passed here."""
 
     def __init__(self, url: str) -> None:
         import fsspec
@@ -228,11 +229,10 @@ class RemoteStore(Store):
 
     def list(self, prefix: str) -> list[str]:
         start = len(self.base.rstrip("/")) + 1
-        return sorted(path[start:] for path in self.files.find(self._there(prefix)))
+        return sorted(path[start:] for path in self.files.find(self._there(prefix) if prefix else self.base))
 
     def remove(self, name: str) -> None:
-        there = self._there(name)
-        for place in (f"{there}{MARKER}", there):  # without its marker a folder is not whole
+        for place in (self._there(f"{name}{MARKER}"), self._there(name)):  # without its marker no folder is whole
             if self.files.exists(place):
                 self.files.rm(place, recursive=True)
         super().remove(name)

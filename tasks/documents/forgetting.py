@@ -17,6 +17,7 @@ WORD = re.compile(r"[^\W_]+")
 RUN = 8  # words of a telling passage
 SHORTEST = 20  # its characters
 PASSAGES = 5
+NOTES = "forgetting"
 
 
 class Doomed(BaseModel):
@@ -105,8 +106,8 @@ def elsewhere(store: Store, doomed: Doomed) -> dict[str, list[str]]:
             for one in documents(CorpusSnapshot.model_validate_json(data)):
                 found.setdefault(one.digest, []).append(name)
     for name in sorted({place.split("/")[1] for place in store.list("uploads")} - {doomed.dataset}):
-        for one in uploads.listed(store, name, None):
-            found.setdefault(one.digest, []).append(name)
+        for taken in uploads.listed(store, name, None):
+            found.setdefault(taken.digest, []).append(name)
     return {digest: sorted(set(found[digest])) for digest in doomed.digests if digest in found}
 
 
@@ -135,7 +136,7 @@ def finish(store: Store, doomed: Doomed) -> None:
 
 
 def _notes(doomed: Doomed) -> str:
-    return f"forgetting/{doomed.dataset}/{sha256(doomed.document.encode())[:32]}.json"
+    return f"{NOTES}/{doomed.dataset}/{sha256(doomed.document.encode())[:32]}.json"
 
 
 def _runs(line: str) -> Iterator[str]:

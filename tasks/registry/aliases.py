@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+import httpx
+
+from tasks.errors import Unavailable
 from tasks.registry.rest import ABSENT, Mlflow, VersionInfo, version_info
 
 
@@ -49,3 +52,9 @@ class Registry(Mlflow):
 
     def delete_tag(self, release: str, version: int, key: str) -> None:
         self.call("DELETE", "model-versions/delete-tag", {"name": release, "version": str(version), "key": key}, ABSENT)
+
+    def remove_files(self, version: VersionInfo, folder: str) -> None:
+        """Delete a folder of the version's run; run and version stay, with their tags and metrics."""
+        answer = self._ask("DELETE", f"{self.files_of(version)}/{folder}", {})
+        if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
+            raise Unavailable(f"{self.url} did not delete {folder} of its run {version.run_id} ({answer.status_code}).")

@@ -90,7 +90,7 @@ def in_force(store: Store, release: str, number: int) -> Verdict | None:
 def overview(store: Store, release: str) -> dict[str, Any]:
     """What `history --json` prints; the champion is the ledger's."""
     entries = ledger.entries(store, release)
-    withdrawn = history.withdrawn(entries)
+    withdrawn, forgotten = history.withdrawn(entries), history.forgotten(entries)
     return {
         "release": release,
         "champion": history.champion(entries),
@@ -98,7 +98,8 @@ def overview(store: Store, release: str) -> dict[str, Any]:
         "challenger": history.holder(entries, "challenger"),
         "pending": [entry.to_version for entry in history.pending(entries)],
         "versions": [
-            json.loads(record.model_dump_json(exclude={"folder", "plots"})) | {"withdrawn": record.version in withdrawn}
+            json.loads(record.model_dump_json(exclude={"folder", "plots"}))
+            | {"withdrawn": record.version in withdrawn, "forgotten": record.version in forgotten}
             for record in versions(store, release)
         ],
         "entries": [entry.model_dump(mode="json") for entry in entries],

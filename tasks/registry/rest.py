@@ -107,13 +107,17 @@ class Mlflow:
             return {}
         raise BadInput(f"MLflow at {self.url} refused {path} (HTTP {answer.status_code}): {body.get('message')}.")
 
-    def _fetch(self, version: VersionInfo, folder: Path, expected: str) -> None:
-        """What there is of the release; `faults` says what is not."""
+    def files_of(self, version: VersionInfo) -> str:
+        """Where MLflow serves the files of the version's run."""
         run = self.call("GET", "runs/get", {"run_id": version.run_id})
         uri = str(run["run"]["info"]["artifact_uri"])
         if not uri.startswith("mlflow-artifacts:"):
             raise BadInput(f"The files of {_name(version)} are at {uri}; start MLflow with --serve-artifacts.")
-        root = f"/api/2.0/mlflow-artifacts/artifacts/{httpx.URL(uri).path.strip('/')}/release"
+        return f"/api/2.0/mlflow-artifacts/artifacts/{httpx.URL(uri).path.strip('/')}"
+
+    def _fetch(self, version: VersionInfo, folder: Path, expected: str) -> None:
+        """What there is of the release; `faults` says what is not."""
+        root = f"{self.files_of(version)}/release"
         folder.mkdir()
         self._save(f"{root}/{RELEASE}", folder / RELEASE)
         if (folder / RELEASE).is_file() and release_digest(folder) == expected:

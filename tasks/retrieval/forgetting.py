@@ -120,7 +120,9 @@ def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
         made = orjson.loads(store.read(name))
         if made.get("kind") == "documents" and made["inputs"]["snapshot"]["dataset"] == doomed.dataset:
             manifest = Artifact.model_validate(made["inputs"]["manifest"])
-            if any(one.digest in doomed.digests for one in Corpus.model_validate_json(store.read(manifest.uri)).documents):
+            if any(
+                one.digest in doomed.digests for one in Corpus.model_validate_json(store.read(manifest.uri)).documents
+            ):
                 yield name.removesuffix("/release.json")
 
 
@@ -166,5 +168,5 @@ def _receipts(store: Store) -> Iterator[str]:
     for name in store.list("receipts"):
         steps = orjson.loads(store.read(name)).get("steps", [])
         named = [Artifact.model_validate(one) for step in steps for one in step["artifacts"]]
-        if any(one.kind in ("indexes", "releases", "questions", "scores") and not store.whole(one) for one in named):
+        if any(one.kind == "indexes" and not store.whole(one) for one in named):
             yield name

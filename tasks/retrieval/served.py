@@ -45,8 +45,8 @@ class Release(BaseModel):
 class Served:
     """Loaded once, then read by any number of threads."""
 
-    def __init__(self, index: Index, searcher: Searcher, generator: Generator, answerer: Answerer) -> None:
-        self.index, self.searcher, self.generator, self.answerer = index, searcher, generator, answerer
+    def __init__(self, index: Index, generator: Generator, answerer: Answerer, proven: Answerer) -> None:
+        self.index, self.generator, self.answerer, self.proven = index, generator, answerer, proven
 
     @classmethod
     def load(
@@ -64,18 +64,22 @@ class Served:
         except BaseException:
             index.close()
             raise
-        return cls(index, searcher, generator, Answerer(searcher, generator, release.bound, prompt.refusal))
+        proof = Extractive(embedder, prompt.refusal)
+        answerer, proven = (Answerer(searcher, one, release.bound, prompt.refusal) for one in (generator, proof))
+        return cls(index, generator, answerer, proven)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """A golden request: whether it is answered, and the first documents that the answer rests on or were found."""
-        found = self.ask(asked(request))
+        """A golden request: whether it is answered, and the first documents that the answer rests on.
+
+        Always extractive: what is tested is the index, and a language model is neither at hand nor the same twice."""
+        found = self.proven.ask(asked(request))
         return {"answered": found.answered, "documents": cited(found)[:DOCUMENTS]}
 
     def ask(self, ask: Ask) -> Answer:
         return self.answerer.ask(ask)
 
     def search(self, query: str, top_k: int | None = None, filters: Filters | None = None) -> list[Hit]:
-        return self.searcher.search(query, top_k, filters)
+        return self.answerer.searcher.search(query, top_k, filters)
 
     def close(self) -> None:
         self.index.close()

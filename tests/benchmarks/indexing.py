@@ -2,12 +2,12 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
 from tasks import artifacts
-from tasks.artifacts import Artifact, Store
+from tasks.artifacts import Artifact
 from tasks.documents.chunk_file import ChunkOptions
 from tasks.documents.chunks import Chunks, chunk_corpus
 from tasks.documents.corpus import scan
@@ -48,11 +48,11 @@ def index(folder: Path, weights: Artifact) -> dict[str, float]:
 
 
 @contextmanager
-def fresh(folder: Path, model: Model) -> Iterator[tuple[Store, Artifact]]:
-    """A store that holds nothing but the weights."""
+def fresh(folder: Path, model: Model) -> Iterator[Artifact]:
+    """Inside, a store that holds nothing but the weights is the one that is open."""
     with tempfile.TemporaryDirectory(dir=folder) as root, artifacts.opened(root) as store:
         weights = model.artifacts["fp32"]
-        yield store, store.put_folder("weights", model.exported["fp32"], weights.meta)
+        yield store.put_folder("weights", model.exported["fp32"], weights.meta)
 
 
 class Whole:
@@ -67,7 +67,7 @@ class Whole:
     def __exit__(self, *_: object) -> None: ...
 
     def measure(self) -> dict[str, float]:
-        with fresh(self.folder, self.model) as (_, weights):
+        with fresh(self.folder, self.model) as weights:
             found = index(self.files, weights)
         self.facts["our chunks"] = int(found["chunks"])
         return found
@@ -97,13 +97,14 @@ class Changed:
         self.files = self.folder / "changing"
         self.files.mkdir()
         self.write(range(self.count))
-        self.store = fresh(self.folder, self.model)
-        _, self.weights = self.store.__enter__()
-        self.all = index(self.files, self.weights)
+        with ExitStack() as stack:
+            self.weights = stack.enter_context(fresh(self.folder, self.model))
+            self.all = index(self.files, self.weights)
+            self.open = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.store.__exit__(None, None, None)
+        self.open.close()
 
     def measure(self) -> dict[str, float]:
         self.round += 1

@@ -1,0 +1,224 @@
+"""`penstock forget`: a document out of every index, cache, golden set and version; then the proof, and what remains.
+
+The list of forgotten documents is written first: whatever is killed later, the same command finishes."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from flows import console, running
+from flows.orders import Order, recipe_of
+from flows.remains import remains
+from tasks.artifacts import Store, opened
+from tasks.documents import forgetting as documents
+from tasks.documents import uploads
+from tasks.documents.corpus import folder_source, path_of
+from tasks.documents.forgetting import Doomed
+from tasks.documents.manifest import CorpusSnapshot
+from tasks.documents.snapshots import documents as documents_of
+from tasks.documents.snapshots import load as load_snapshot
+from tasks.errors import BadInput, PenstockError, Refused
+from tasks.registry import history, ledger, records
+from tasks.registry.aliases import Registry
+from tasks.registry.recipes import release_names
+from tasks.registry.records import VersionRecord
+from tasks.retrieval import forgetting as made
+from tasks.retrieval import golden_file
+from tasks.retrieval.opening import Server
+from tasks.retrieval.proving import found_by_searching, found_in_store
+from tasks.retrieval.specs import DocumentsRecipe
+from tasks.settings import Settings
+from tasks.sources.catalog import Dataset, load_dataset
+from tasks.sources.folders import look
+from tasks.sources.yamls import find
+from tasks.watching.replicas import replicas
+
+FEWEST = 2  # answerable questions that a training needs
+Table = list[tuple[str, int]]
+
+
+def forget(name: str, document: str, note: str, settings: Settings) -> int:
+    """0: it is gone, and searched for in vain; 1: something still holds it."""
+    recipe = recipe_of(name, settings)
+    if not isinstance(recipe, DocumentsRecipe):
+        raise BadInput(f"{name} is of kind {recipe.kind}; only releases of kind documents hold documents to forget.")
+    dataset = load_dataset(recipe.dataset, settings.folders)
+    reason = f"forget {document}: {note}" if note else f"forget {document}"
+    with opened(settings.store) as store:
+        doomed = documents.begun(store, documents.trace(store, dataset.name, document))
+        doomed = doomed if doomed.passages else doomed.model_copy(update={"passages": telling(store, doomed)})
+        releases = treated(dataset.name, settings)
+        refuse_impossible(store, dataset, doomed, releases, settings)
+        documents.begin(store, doomed)
+        listed = ", ".join(doomed.paths)
+        console.out.print(
+            f"{document} is on the list of forgotten documents of {dataset.name}: nothing takes it in again."
+        )
+        if doomed.paths != (document,):
+            console.out.print(f"  it is known as {listed}: all of these go")
+        cleared = clear_golden(doomed, releases, settings)
+        for release in releases:
+            if records.versions(store, release.name):
+                rebuild(store, release.name, doomed, reason, settings)
+        done = [*cleared, *removed(store, doomed, releases, settings)]
+        return told(store, doomed, releases, done, settings)
+
+
+def treated(dataset: str, settings: Settings) -> list[DocumentsRecipe]:
+    """Every release on the dataset."""
+    known = [recipe_of(name, settings) for name in release_names(settings.folders)]
+    return [one for one in known if isinstance(one, DocumentsRecipe) and one.dataset == dataset]
+
+
+def telling(store: Store, doomed: Doomed) -> tuple[str, ...]:
+    return tuple(documents.passages(*made.chunks_of(store, doomed)))
+
+
+def refuse_impossible(
+    store: Store, dataset: Dataset, doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings
+) -> None:
+    """Before anything is changed: an index of nothing cannot be built, and one without questions is not judged."""
+    source = folder_source(dataset, {})
+    there = {path_of(found.path, source) for found in look(source).files}
+    there |= {one.path for one in uploads.listed(store, dataset.name, None)}
+    if there <= {*doomed.paths}:
+        raise Refused(
+            f"{doomed.document} is the only document of {dataset.name}, and there is no index of nothing: put another "
+            f"document there first, or delete the data root {settings.root}."
+        )
+    for path in golden_files(releases, settings):
+        rest = [one for one in golden_file.about(path, doomed.paths)[1] if one.answerable]
+        if len(rest) < FEWEST:
+            raise Refused(
+                f"Without the questions about {doomed.document} only {len(rest)} answerable ones are left in {path}, "
+                f"and {FEWEST} are needed: write some about other documents first, or take `golden` out of the recipe."
+            )
+
+
+def golden_files(releases: Iterable[DocumentsRecipe], settings: Settings) -> list[Path]:
+    """The files of golden questions that are the user's own."""
+    names = sorted({release.golden for release in releases if release.golden})
+    files = [find("golden", name, settings.folders) for name in names]
+    return [path for path in files if path.is_relative_to(settings.project.resolve())]
+
+
+def clear_golden(doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings) -> Table:
+    """Say which questions go, then take them out."""
+    done = []
+    for path in golden_files(releases, settings):
+        out, _ = golden_file.about(path, doomed.paths)
+        for question in out:
+            console.out.print(f"  taken out of {path}: {question.id}: {question.question}")
+        golden_file.take_out(path, doomed.paths)
+        done.append((f"questions in {path}", len(out)))
+    return done
+
+
+def rebuild(store: Store, name: str, doomed: Doomed, reason: str, settings: Settings) -> None:
+    """A champion without the document, by the gate or against it; then no way back to those with it."""
+    try:
+        outcome = running.train(Order(release=name), settings)
+    except PenstockError:
+        console.out.print(f"{name} was not rebuilt and nothing was removed yet: mend what follows, and run this again.")
+        raise
+    tainted = {one.version for one in records.versions(store, name) if holds(one, doomed)}
+    champion = history.champion(ledger.entries(store, name))
+    if champion in tainted and outcome.version is not None:
+        console.out.print(f"The gate did not promote version {outcome.version}; forgetting does not wait for quality:")
+        running.move(settings, name, lambda road: road.approve(outcome.version or 0, override=True, note=reason))
+        champion = history.champion(ledger.entries(store, name))
+    if champion in tainted:
+        raise Refused(f"Version {champion} of {name} still holds {doomed.document}, since no version replaced it.")
+    from flows.release import road  # Prefect reads its environment when it is imported, and now it stands
+
+    with road(name, settings) as way:
+        gone = way.forget(tainted, reason)
+    if gone:
+        numbers = ", ".join(map(str, gone))
+        console.out.print(f"Withdrawn for ever, since they held it: version {numbers} of {name}.")
+
+
+def holds(record: VersionRecord, doomed: Doomed) -> bool:
+    """Whether a version's corpus held the document; one whose corpus is not known any more counts."""
+    snapshot: CorpusSnapshot = load_snapshot(doomed.dataset, int(record.tags["data.version"]))
+    there = documents_of(snapshot)
+    return not there or any(one.digest in doomed.digests for one in there)
+
+
+def removed(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings) -> Table:
+    """Everything out of the store, MLflow, the Qdrant server and this machine's downloads."""
+    names = [release.name for release in releases]
+    spare, shared = stays(store, doomed, settings), set(documents.elsewhere(store, doomed))
+    done = list(made.remove(store, doomed, spare, shared, partial(drop_collections, names, settings)))
+    files = 0
+    with Registry(settings.mlflow_url) as registry:
+        for name in names:
+            for record in forgotten(store, name):
+                version = registry.version(name, record.version)
+                for folder in ("release", "plots"):
+                    registry.remove_files(version, folder)
+                if record.plots and record.plots.uri not in spare:
+                    store.remove(record.plots.uri)
+                files += 1
+                remove_local(name, record.version, settings)
+    return [*done, ("versions emptied in MLflow (release.json, prompt, plots)", files)]
+
+
+def stays(store: Store, doomed: Doomed, settings: Settings) -> set[str]:
+    """What versions that never held it are made of, in this dataset and in all others."""
+    clean = []
+    for name in release_names(settings.folders):
+        gone = history.forgotten(ledger.entries(store, name))
+        clean += [one for one in records.versions(store, name) if one.version not in gone]
+    return made.needed(store, clean)
+
+
+def forgotten(store: Store, name: str) -> list[VersionRecord]:
+    gone = history.forgotten(ledger.entries(store, name))
+    return [one for one in records.versions(store, name) if one.version in gone]
+
+
+def drop_collections(names: list[str], settings: Settings, index: str) -> None:
+    if settings.qdrant is None:
+        return
+    from tasks.retrieval.server import connect, remove
+
+    client = connect(*settings.qdrant)
+    for name in names:
+        remove(client, name, index)
+    client.close()
+
+
+def remove_local(name: str, version: int, settings: Settings) -> None:
+    """What this machine keeps of a version: its download, and its page."""
+    here = settings.root / "downloads" / name / str(version)
+    for path in sorted(here.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (settings.root / "reports" / f"{name}-v{version}.html").unlink(missing_ok=True)
+
+
+def told(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], done: Table, settings: Settings) -> int:
+    """The tables of what went and what remains, and the proof."""
+    console.show(f"removed of {doomed.document}", ("what", "number"), [row for row in done if row[1]])
+    server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
+    spare, shared = stays(store, doomed, settings), documents.elsewhere(store, doomed)
+    faults = list(found_in_store(store, doomed, spare, set(shared)))
+    for release in releases:
+        champion = history.champion(ledger.entries(store, release.name))
+        if champion is not None:
+            faults += found_by_searching(store, records.version(store, release.name, champion), doomed, server)
+            for beat in replicas(settings.root, release.name):
+                answers = running.settled_version(beat.url, champion)
+                console.out.print(f"  {beat.url} answers with version {answers} of {release.name}")
+    rows = remains(store, doomed, [release.name for release in releases], shared, settings)
+    console.show("what remains", ("what", "where", "until"), rows)
+    if faults:
+        console.show("NOT forgotten: it is still found in", ("where",), [(fault,) for fault in faults])
+        return 1
+    documents.finish(store, doomed)
+    text = f"{len(doomed.passages)} passages of its text" if doomed.passages else "no text of it is left to look for"
+    console.out.print(
+        f"Proof: the champion's index was searched and every file of the store read, by its names, its "
+        f"{len(doomed.digests)} digests and its text ({text}): nothing was found."
+    )
+    return 0
