@@ -108,5 +108,6 @@ def edited(settings: Settings) -> str:
     shutil.copytree(GUIDES, folder, dirs_exist_ok=True)
     name, old, new = EDIT
     text = (folder / name).read_text(encoding="utf-8")
+    assert old in text, f"{name} says no more what the tour changes"
     (folder / name).write_text(text.replace(old, new), encoding="utf-8")
     return str(folder)

@@ -56,7 +56,7 @@ def description(settings: Settings, stopped: set[tuple[str, str | None]]) -> dic
     for release in release_names(settings.folders):
         recipe = load_recipe(release, settings.folders)
         if release in trained:
-            trained[release]["schedules"] = schedules(recipe)
+            trained[release] |= {"schedules": schedules(recipe), "triggers": triggers(recipe)}
         else:
             told["deployments"].append(entry(recipe))
     for deployment in told["deployments"]:

@@ -12,7 +12,6 @@ from flows.release import decided, published, qdrant
 from tasks.artifacts import Artifact, current, opened
 from tasks.documents import steps as documents
 from tasks.documents import uploads
-from tasks.documents.corpus import corpus_state
 from tasks.documents.manifest import Changes
 from tasks.registry.gate import Check
 from tasks.registry.lineage import git_commit
@@ -51,12 +50,12 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     """The cached steps in order: corpus, pages, chunks, vectors, index, page images, and its scores on questions."""
     recipe, dataset = prepared.recipe, prepared.dataset
     corpus = documents.scan(dataset, prepared.files)
-    prepared.conditions["source"] = corpus_state(dataset, prepared.files)
     say(*corpus.notes)
     snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
     parsed = documents.parse(snapshot.manifest, recipe.pages)
     say(f"{parsed.pages} pages, {parsed.parsed_now} documents read now in {parsed.seconds:.1f} s, the others known")
+    say(*(f"  {count} documents are marked {mark}" for mark, count in parsed.marks.items()))
     say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
     weights = weights_of(recipe.embedding, settings)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)

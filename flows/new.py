@@ -72,7 +72,7 @@ def check_name(name: str, settings: Settings) -> None:
 
 
 def write(name: str, files: dict[str, dict[str, Any]], assumptions: list[str], settings: Settings) -> None:
-    """The files of a new release, all or none, and what was assumed in them."""
+    """The files of a new release, none of them over another, and what was assumed in them."""
     places = {kind: settings.project / kind / f"{name}.yaml" for kind in files}
     if taken := [str(place) for place in places.values() if place.exists()]:
         raise BadInput(f"{name} is taken ({', '.join(taken)}); choose another name.")

@@ -112,6 +112,7 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     known = {"order": order, "recipe": recipe, "dataset": dataset, "files": files}
     if isinstance(recipe, DocumentsRecipe):
         conditions["source"] = corpus_state(dataset, files)
+        conditions["surroundings"] = sha256(canonical(surroundings(recipe, settings)))
         if recipe.golden:
             conditions["golden questions"] = sha256(find_file("golden", recipe.golden, settings.folders).read_bytes())
         return Papers(**known, conditions=conditions)
@@ -123,6 +124,13 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     if recipe.features:
         conditions["own features"] = sha256(find(recipe.features, settings.folders).read_bytes())
     return Rows(**known, contract=contract, conditions=conditions)
+
+
+def surroundings(recipe: DocumentsRecipe, settings: Settings) -> list[object]:
+    """What a documents release depends on outside its recipe and folder: the embedding model, a judge, a server."""
+    model = load_dataset(recipe.embedding.dataset, settings.folders) if recipe.embedding.dataset else None
+    judge = [settings.judge, settings.judge_ragas, settings.judge_embeddings]
+    return [model and model.model_dump(mode="json"), judge, settings.qdrant and settings.qdrant[0]]
 
 
 def planned(prepared: Prepared) -> tuple[Receipt | None, list[Line]]:

@@ -16,7 +16,7 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
 from flows import console
-from flows.orders import Prepared
+from flows.orders import Prepared, recipe_of
 from tasks.artifacts import Store, store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
@@ -49,7 +49,7 @@ def road(release: str, settings: Settings) -> Iterator[Road]:
         lock = settings.root / "locks" / f"road-{release}"
         yield Road(store, release, registry, lock, traveller(), smoke)
     if server := qdrant(settings):
-        follow_champion(store, release, server)
+        follow_champion(store, release, server, settings)
 
 
 def qdrant(settings: Settings) -> Server | None:
@@ -57,19 +57,17 @@ def qdrant(settings: Settings) -> Server | None:
     return Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
 
 
-def follow_champion(store: Store, release: str, server: Server) -> None:
+def follow_champion(store: Store, release: str, server: Server, settings: Settings) -> None:
     """Let the alias of a documents release on the Qdrant server name the champion's collection."""
     champion = history.champion(ledger.entries(store, release))
-    if champion is None:
+    if champion is None or recipe_of(release, settings).kind != "documents":
         return
     from tasks.retrieval.opening import publish_index, switch_alias
     from tasks.retrieval.served import read_release
 
-    folder = store.path(records.version(store, release, champion).folder)
-    if json.loads((folder / "release.json").read_bytes())["kind"] == "documents":
-        index = read_release(folder).index
-        publish_index(release, index, store.path(index), server)  # a rollback may lead to one that was dropped
-        switch_alias(release, index, server)
+    index = read_release(store.path(records.version(store, release, champion).folder)).index
+    publish_index(release, index, store.path(index), server)  # a rollback may lead to one that was dropped
+    switch_alias(release, index, server)
 
 
 def traveller() -> str:

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     serve_threads: int = Field(2, ge=1, description="Long requests that a service works on at once; more with an LLM")
     embed_threads: int = Field(1, ge=1, description="Threads that embed one question in a service")
     max_upload_bytes: int = Field(20 << 20, ge=1, description="Largest document that /v1/documents takes")
-    log_text: bool = Field(False, description="Whether questions and answers are logged and traced as text")
+    log_text: bool = Field(False, description="Whether questions and answers are logged and traced as text; feedback always is")
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")
 

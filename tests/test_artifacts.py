@@ -110,6 +110,19 @@ def test_of_two_creators_one_wins(store: Store) -> None:
     assert store.list("ledger/b") == []
 
 
+def test_what_is_removed_is_gone_and_can_be_put_again(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    folder, row = store.put_folder("models", tmp_path / "in"), store.put_bytes("raw", b"rows")
+    store.write("notes/a.json", b"1")
+    for name in (folder.uri, row.uri, "notes/a.json", "notes/none.json"):
+        store.remove(name)
+        store.remove(name)
+    assert not store.whole(folder) and not store.whole(row)
+    assert [name for name in store.list("") if not name.startswith("memo/")] == []
+    assert store.whole(store.put_folder("models", tmp_path / "in"))
+
+
 def test_nothing_is_left_aside(store: Store) -> None:
     store.put_bytes("raw", b"rows")
     store.write("receipts/a.json", b"1")
@@ -216,3 +229,15 @@ def test_named_objects_of_a_remote_store(remote: str) -> None:
     assert store.list("ledger/a") == ["ledger/a/000001.json"] and store.list("none") == []
     with pytest.raises(NotFound):
         store.read("receipts/b.json")
+
+
+def test_what_is_removed_from_a_remote_store_is_gone_for_all(elsewhere: Callable[[], Store], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("a")
+    here = elsewhere()
+    folder, row = here.put_folder("models", tmp_path / "in"), here.put_bytes("raw", b"rows")
+    here.write("notes/a.json", b"1")
+    for name in (folder.uri, row.uri, "notes/a.json", "notes/a.json"):
+        here.remove(name)
+    assert not here.whole(folder) and not elsewhere().whole(row) and elsewhere().list("") == []
+    assert not (here.root / folder.uri).exists()

@@ -8,10 +8,23 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from bentos.kit.config import Config
+from bentos.kit.desk import Desk
+from bentos.rag import routes
+from bentos.rag.model import load_rag
+from bentos.rag.schemas import Answered, Citation, Found, Narrowed, Query, Question, Shelf
 from flows.cli import app
+from flows.kinds import KINDS
+from tasks.retrieval import golden
+from tasks.retrieval.answerable import DEFAULT_THRESHOLD
+from tasks.retrieval.specs import DocumentsRecipe
 from tasks.settings import OUTSIDE, PREFIX, ROOT, Settings
+from tasks.sources.catalog import FolderSource
+from tasks.tables.specs import TabularRecipe
 
-TEXTS = ("README.md", "data/README.md", "docker/README.md")
+GUIDES = ("README.md", "data/README.md", "docker/README.md")  # where commands of `penstock` stand
+TEXTS = (*GUIDES, "tests/benchmarks/README.md")
+DATA = (ROOT / "data/README.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -42,7 +55,7 @@ def recipes() -> set[str]:
     return set(re.findall(r"^([a-z][\w-]*)[^:=\n]*:(?!=)", (ROOT / "Justfile").read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("name", TEXTS)
+@pytest.mark.parametrize("name", GUIDES)
 def test_every_command_that_is_named_exists(name: str) -> None:
     named = called((ROOT / name).read_text(encoding="utf-8"))
     assert named
@@ -101,9 +114,17 @@ def test_the_ports_are_the_defaults() -> None:
 
 
 def test_defaults_that_the_text_states() -> None:
-    assert re.findall(rf"`{PREFIX}REMOTE_AGE` \((\d+)\)", (ROOT / "data/README.md").read_text(encoding="utf-8")) == [
-        f"{Settings.model_fields['remote_age'].default:g}"
-    ]
+    assert re.findall(rf"`{PREFIX}REMOTE_AGE` \((\d+)\)", DATA) == [f"{Settings.model_fields['remote_age'].default:g}"]
+    recipe = DocumentsRecipe(name="one", kind="documents", dataset="one")
+    told = section("A recipe for documents")
+    assert f"| `{recipe.metric}`, {recipe.margin:g} |" in told
+    assert f"else {DEFAULT_THRESHOLD:g} |" in told
+    for part in ("embedding", "pages", "chunks", "search", "answers"):
+        row = re.findall(rf"^\| `{part}` \| (.*?) \|", told, re.MULTILINE)[0]
+        values = getattr(recipe, part).model_dump()
+        for field, value in re.findall(r"`(\w+): (\w+)`", row):
+            assert str(values.pop(field)).lower() == value, part
+        assert [field for field, value in values.items() if value is not None and field != "name"] == [], part
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -113,15 +134,71 @@ def test_links_lead_somewhere(name: str) -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len(README.splitlines()) <= 250
+    assert len(README.splitlines()) <= 300
 
 
 def test_every_dataset_of_the_box_is_listed() -> None:
-    text = (ROOT / "data/README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| (?:`([a-z-]+)`|none) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| (?:`([a-z-]+)`|none) \|$", section("In the box"), re.MULTILINE)
     assert sorted(dataset for dataset, _ in rows) == sorted(names("datasets"))
     assert sorted(release for _, release in rows if release) == sorted(names("releases"))
 
 
 def names(kind: str) -> list[str]:
     return [path.stem for path in Path(ROOT / "data" / kind).glob("*.yaml")]
+
+
+@pytest.mark.parametrize(
+    ("title", "kind"), [("A recipe for a table", TabularRecipe), ("A recipe for documents", DocumentsRecipe)]
+)
+def test_every_field_of_a_recipe_is_listed(title: str, kind: type[TabularRecipe | DocumentsRecipe]) -> None:
+    unused = {"min_rows", "parameters", "seed"} if kind is DocumentsRecipe else set()
+    base = {"name", "kind", "dataset", "task", "metric"}
+    listed = fields(section(title))
+    assert listed - set(kind.model_fields) == set()
+    assert set(kind.model_fields) - base - unused - listed == set()
+
+
+def test_every_field_of_a_folder_and_of_a_golden_question_is_listed() -> None:
+    assert fields(section("A folder of documents")) == set(FolderSource.model_fields) - {"type"}
+    assert fields(section("Golden questions")) == set(golden.Question.model_fields)
+
+
+def test_the_example_of_golden_questions_is_one(tmp_path: Path) -> None:
+    (tmp_path / "golden").mkdir()
+    example = re.findall(r"```yaml\n(.*?)```", section("Golden questions"), re.DOTALL)[0]
+    (tmp_path / "golden" / "example.yaml").write_text(example)
+    told = golden.load_golden("example", [tmp_path])
+    assert {question.answerable for question in told} == {True, False}
+
+
+def test_the_table_of_the_document_service_has_every_request() -> None:
+    app = routes.app(Desk(load_rag, Config()))
+    made = {(method, path) for path, ways in app.openapi()["paths"].items() for method in ways}
+    made = {(method.upper(), path) for method, path in made if path.startswith("/v1/")}
+    rows = re.findall(r"^\| `([A-Z]+) (/v1/[^`]*)` \| `\w+` \|", README, re.MULTILINE)
+    assert sorted(rows) == sorted(made)
+
+
+def test_the_table_of_the_document_service_has_every_field() -> None:
+    rows = dict(re.findall(r"^\| `(?:POST|GET) (/v1/\w+)` \| `\w+` \| (.*) \|$", README, re.MULTILINE)[:2])
+    asked = re.findall(r"[a-z_]+", rows["/v1/ask"])
+    for kind in (Question, Narrowed, Answered, Citation):
+        assert set(kind.model_fields) <= set(asked), kind.__name__
+    assert set(Query.model_fields) | set(Found.model_fields) <= set(re.findall(r"[a-z_]+", rows["/v1/search"]))
+    listing = re.findall(r"^\| `GET /v1/documents` .*$", README, re.MULTILINE)[0]
+    assert set(Shelf.model_fields) <= set(re.findall(r"[a-z_]+", listing))
+
+
+def test_every_kind_of_release_is_named() -> None:
+    assert set(re.findall(r"`(\w+)`: (?:regression|questions)", README)) == set(KINDS)
+
+
+def section(title: str) -> str:
+    """One section of data/README.md."""
+    return re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", DATA, re.DOTALL | re.MULTILINE)[0]
+
+
+def fields(text: str) -> set[str]:
+    """What the first column of a section's table names."""
+    rows = re.findall(r"^\| (`[^|]*`) \|", text, re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}

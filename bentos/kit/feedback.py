@@ -1,4 +1,6 @@
-"""`/feedback`: what was right, appended to the prediction log, where it joins on the request id."""
+"""`/feedback`: what was right, appended to the prediction log, where it joins on the tenant and the request id.
+
+Unlike questions, its text is always kept: it is sent in order to be read."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Self
@@ -27,7 +29,7 @@ def _one_of_three(schema: dict[str, Any]) -> None:
 
 
 class Feedback(BaseModel):
-    """About one answer: its right label, a rating, or a comment; at least one of them."""
+    """About one answer: its right label, a rating, or a comment; at least one of them. It is logged as it is."""
 
     model_config = ConfigDict(
         strict=True,

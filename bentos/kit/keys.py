@@ -2,7 +2,9 @@
 
 import hashlib
 import ipaddress
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -51,6 +53,8 @@ class Keys:
     def known(self, headers: Headers, method: str) -> Key:
         """The key that the request carries, or the one that opened its session; 401 without a known one."""
         if not self._keys:
+            if not _own(headers.get("host", "")):
+                raise Problem(403, "Without API keys this answers to 127.0.0.1 and localhost only; use one of these.")
             if method not in SAFE_METHODS and foreign(headers):
                 raise Problem(403, "A page of another site sent this; a service without API keys refuses that.")
             return ANYONE
@@ -77,6 +81,16 @@ def caller(scope: Scope) -> Key:
     """Whose request it is; ANYONE where no keys are in use."""
     key: Key = scope.get(CALLER, ANYONE)
     return key
+
+
+@lru_cache
+def _own(host: str) -> bool:
+    """Whether a Host header names this machine: a foreign name may be pointed at it, and its pages would be let in."""
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return name == "localhost" or _loopback(name)
 
 
 def _bearer(value: str) -> str:

@@ -55,7 +55,7 @@ class Lifecycle:
         await self.desk.shadow.stop()
         if self.follower is not None:
             self.follower.registry.close()
-        self.desk.close()
+        await asyncio.to_thread(self.desk.close)  # what waits for a server must not stop the last answers
 
     def _release(self) -> str | None:
         """What is followed: the release that is named, or the one that the bento holds."""

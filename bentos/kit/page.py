@@ -70,13 +70,13 @@ def sign_in(desk: Desk[Any]) -> Handler:
     """A key for an HttpOnly cookie; the session ends with the key, with its lifetime, and with the service."""
 
     async def open_session(request: Request) -> Response:
+        keys, headers = desk.config.keys, request.headers
+        if not same_origin(headers):
+            raise Problem(403, "A session is opened from the service's own page only; send the API key itself.")
         try:
             given = SignIn.model_validate(parsed_object(await request.body(), 1))
         except ValidationError as error:
             raise unfit(error) from None
-        keys, headers = desk.config.keys, request.headers
-        if not same_origin(headers):
-            raise Problem(403, "A session is opened from the service's own page only; send the API key itself.")
         key = keys.named(given.key)
         if key is None:
             raise Problem(401, "This API key is not known here; check that all of it was entered.")

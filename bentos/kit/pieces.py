@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from tasks.artifacts import Artifact, file_sha256, folder_digest, store_at
+from tasks.artifacts import Artifact, checked_join, file_sha256, folder_digest, store_at
 from tasks.errors import NotFound, Refused
 from tasks.settings import load
 
@@ -34,7 +34,7 @@ def piece(folder: Path, artifact: Artifact) -> Path:
 
 def place(folder: Path, artifact: Artifact) -> Path:
     """Where the artifact lies when it is baked beside the release."""
-    return folder / BAKED / artifact.digest
+    return checked_join(folder / BAKED, artifact.digest)
 
 
 def named(folder: Path, facts: dict[str, Any]) -> Iterator[Artifact]:

@@ -65,5 +65,8 @@ def same_origin(headers: Headers) -> bool:
 
 
 def foreign(headers: Headers) -> bool:
-    """Whether a browser says that a page of another origin sent this."""
-    return headers.get("sec-fetch-site") in ("cross-site", "same-site")
+    """Whether a browser says that a page of another origin sent this; what is no browser sends neither header."""
+    site = headers.get("sec-fetch-site")
+    if site is None and "origin" in headers:
+        return not same_origin(headers)
+    return site in ("cross-site", "same-site")

@@ -1,7 +1,7 @@
 """Spans of a share of the requests, sent to MLflow by OTLP/HTTP, and feedback attached to their traces.
 
 A request waits for none of this: spans are made from measured times after the answer, and sent by a thread. The trace
-id follows from the request id, so that whichever replica is told of feedback knows the trace.
+id follows from the tenant and the request id, so that whichever replica is told of feedback knows the trace.
 """
 
 import logging
@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import set_span_in_context
 
 from bentos.kit.desk import Desk
-from tasks.artifacts import sha256
+from tasks.artifacts import canonical, sha256
 from tasks.errors import PenstockError
 from tasks.registry.rest import LOOPBACK, Mlflow
 from tasks.watching.log import Record
@@ -55,8 +55,9 @@ class Span:
         return {name: orjson.dumps(value).decode() for name, value in (values | self.more).items()}
 
 
-def trace_number(request_id: str) -> int:
-    return int(sha256(request_id.encode())[:32], 16)
+def trace_number(tenant: str, request_id: str) -> int:
+    """Request ids come from outside: a tenant that takes another's gets a trace of its own."""
+    return int(sha256(canonical([tenant, request_id]))[:32], 16)
 
 
 class RequestIds(RandomIdGenerator):
@@ -114,14 +115,14 @@ class Traces:
         self._ids = RequestIds()
         self._waiting = 0
 
-    def chosen(self, request_id: str) -> bool:
+    def chosen(self, tenant: str, request_id: str) -> bool:
         """Whether the request is in the share; the same for all replicas."""
-        return trace_number(request_id) < self.desk.config.trace_share * 2**128
+        return trace_number(tenant, request_id) < self.desk.config.trace_share * 2**128
 
-    def send(self, request_id: str, root: Span, parts: Sequence[Span]) -> None:
+    def send(self, tenant: str, request_id: str, root: Span, parts: Sequence[Span]) -> None:
         """Hand a trace over; called by the event loop only."""
         tracer = self._provider.get_tracer("penstock")
-        self._ids.ready = trace_number(request_id)
+        self._ids.ready = trace_number(tenant, request_id)
         whole = tracer.start_span(root.name, start_time=root.started, attributes=root.attributes)
         for part in parts:
             context = set_span_in_context(whole)
@@ -131,7 +132,7 @@ class Traces:
 
     def attach(self, told: Record) -> None:
         """Attach feedback to the trace of its request, where that was traced."""
-        if self.chosen(told.request_id) and self._waiting < WAITING:
+        if self.chosen(told.tenant, told.request_id) and self._waiting < WAITING:
             self._waiting += 1
             self._thread.submit(self._attach, told)
 
@@ -160,7 +161,7 @@ class Traces:
         try:
             if "_provider" in vars(self):
                 self._provider.force_flush(FLUSH_MS)
-            trace = f"tr-{trace_number(told.request_id):032x}"
+            trace = f"tr-{trace_number(told.tenant, told.request_id):032x}"
             with Mlflow(self.desk.config.mlflow_url) as mlflow:
                 for one in assessments(told):
                     given = {"assessment": {"trace_id": trace} | one}

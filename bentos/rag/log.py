@@ -45,7 +45,7 @@ async def keep(desk: Desk[Rag], traces: Traces, handle: Handle[Rag], asked: Aske
         latency_ms=took,
     )  # fmt: skip
     await desk.record([record], asked=asking)
-    if traces.chosen(number):
+    if traces.chosen(key.tenant, number):
         trace(traces, record, asked, answer, text)
 
 
@@ -84,4 +84,4 @@ def trace(traces: Traces, record: Record, asked: Asked, answer: Answer, text: bo
         Span("retrieve", "RETRIEVER", asked.began, found, said, documents),
         Span("answer", "LLM", found, ended, said, told),
     ]
-    traces.send(record.request_id, root, parts)
+    traces.send(record.tenant, record.request_id, root, parts)

@@ -26,6 +26,8 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
     source, store = folder_source(dataset, files), current()
     gone, listing = uploads.forgotten(store, dataset.name), look(source)
     listing.files = [found for found in listing.files if path_of(found.path, source) not in gone.paths]
+    housed = [found for found in listing.files if not source.tenants or _tenant(found.path, source)]
+    homeless, listing.files = len(listing.files) - len(housed), housed
     taken = take(listing, store, frozenset(gone.digests))
     if source.render:
         taken = rendered(taken, store)
@@ -33,9 +35,8 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
         path: Document(path=path, digest=one.digest, size=one.meta["size"], artifact=one, tenant=_tenant(path, source))
         for path, one in taken.artifacts.items()
     }
-    homeless = sum(not one.tenant for one in documents.values()) if source.tenants else 0
-    if homeless:
-        taken.notes.append(f"{homeless} documents stand in no tenant's folder: no tenant finds them.")
+    if homeless:  # without a tenant they would be everybody's
+        taken.notes.append(f"{homeless} documents are left out: they stand in no tenant's folder.")
     documents |= _uploaded(dataset, taken)
     kept = [one for path, one in sorted(documents.items()) if not gone.holds(path, one.digest)]
     folder = masked(source.path)

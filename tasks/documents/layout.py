@@ -13,6 +13,7 @@ REPEATED = 0.3  # of the pages
 DIGITS = re.compile(r"\d+")
 ROMAN = re.compile(r"\b[ivxlc]+\b")
 RTL = re.compile("[\u0590-\u08ff]")
+CLOSE = 3.0  # of the size: gaps between the words of a justified line
 COLUMN_LINES = 5
 SMALL = 1.05  # of the size of most of a page: slides repeat their titles, in large letters
 PROSE = 15  # characters: shorter lines do not make a column
@@ -43,9 +44,26 @@ def without_running(pages: list[Page]) -> None:
     needed = max(2, REPEATED * len(pages))
     gone = {id(line) for _, line, key in edges if len(on[key]) >= needed or lone_number(key[0], len(pages))}
     gone |= chapter_lines(edges)
+    gone -= words_of_text(edges, gone)
     if gone:
         for page in pages:
             page.lines = [line for line in page.lines if id(line) not in gone]
+
+
+def words_of_text(edges: list[tuple[Page, Line, tuple[str, int]]], gone: set[int]) -> set[int]:
+    """Those of `gone` that stand close beside a line that stays: in justified text a word can be a line of its own."""
+    rows: dict[tuple[int, int], list[Line]] = defaultdict(list)
+    for page, line, _ in edges:
+        rows[page.number, round(line.base)].append(line)
+    words: set[int] = set()
+    for row in rows.values():
+        row.sort(key=lambda line: line.x0)
+        for pairs in (pairwise(row), pairwise(reversed(row))):
+            for one, beside in pairs:
+                close = max(one.x0, beside.x0) - min(one.x1, beside.x1) < CLOSE * beside.size
+                if close and id(beside) in gone and (id(one) not in gone or id(one) in words):
+                    words.add(id(beside))
+    return words
 
 
 def chapter_lines(edges: list[tuple[Page, Line, tuple[str, int]]]) -> set[int]:

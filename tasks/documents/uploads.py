@@ -9,7 +9,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,8 @@ from tasks.errors import BadInput, NotFound
 
 SHARED = "shared"  # the folder of those that belong to no tenant
 LONGEST = 200  # bytes of a name: file systems take 255, and suffixes are put behind it
+UNFIT = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of a letter, ends of lines and paragraphs
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -40,7 +42,7 @@ class Upload(BaseModel):
     @property
     def path(self) -> str:
         """Its path in the corpus."""
-        return f"uploads/{self.tenant or SHARED}/{self.name}"
+        return _path(self.tenant, self.name)
 
 
 class Settled(BaseModel):
@@ -60,11 +62,30 @@ class Forgotten(BaseModel):
         return path in self.paths or digest in self.digests
 
 
+class Withdrawn(NamedTuple):
+    """Uploads that were taken out: all revisions of a path, but for those sent since.
+
+    Kept for good, because a rollback may bring back an index that holds one."""
+
+    marks: frozenset[str] = frozenset()
+
+    def holds(self, path: str, digest: str) -> bool:
+        return mark(path) in self.marks and mark(path, digest) not in self.marks
+
+
+def mark(path: str, digest: str | None = None) -> str:
+    """The name of a mark, which does not tell the path: that it was withdrawn, or that a revision was sent since."""
+    name = sha256(path.encode())[:32]
+    return name if digest is None else f"{name}-{digest}"
+
+
 def add(store: Store, dataset: str, name: str, data: bytes, tenant: str = "") -> Upload:
     """Take a document in; the tenant's upload of the same name gets a new revision. The next index run reads it."""
     name, tenant = checked_name(name), checked_tenant(tenant)
     if not data:
         raise BadInput(f"{name} is empty; upload a document with content.")
+    if forgotten(store, dataset).holds(_path(tenant, name), sha256(data)):
+        raise BadInput(f"{name} was forgotten on request and cannot be added again; ask whoever runs this service.")
     artifact = store.put_bytes("documents", data)
     upload = Upload(
         id=sha256(canonical([tenant, name]))[:32],
@@ -75,9 +96,9 @@ def add(store: Store, dataset: str, name: str, data: bytes, tenant: str = "") ->
         artifact=artifact,
         time=time.time(),
     )
-    if forgotten(store, dataset).holds(upload.path, upload.digest):
-        raise BadInput(f"{name} was forgotten on request and cannot be added again; ask whoever runs this service.")
     _write(store, dataset, upload)
+    if mark(upload.path) in withdrawn(store, dataset).marks:
+        store.write(f"withdrawn/{dataset}/{mark(upload.path, upload.digest)}", b"")
     return upload
 
 
@@ -110,8 +131,17 @@ def find(store: Store, dataset: str, id: str, tenant: str | None) -> Upload:
 def delete(store: Store, dataset: str, id: str, tenant: str | None) -> Upload:
     """Take an upload out of the corpus; the next index run drops what was made of it."""
     upload = find(store, dataset, id, tenant).model_copy(update={"status": "deleted", "time": time.time()})
+    store.write(f"withdrawn/{dataset}/{mark(upload.path)}", b"")
+    for again in withdrawn(store, dataset).marks:
+        if again.startswith(mark(upload.path, "")):
+            store.remove(f"withdrawn/{dataset}/{again}")
     _write(store, dataset, upload)
     return upload
+
+
+def withdrawn(store: Store, dataset: str) -> Withdrawn:
+    """What was taken out: one call lists it, and nothing is read."""
+    return Withdrawn(frozenset(name.rpartition("/")[2] for name in store.list(f"withdrawn/{dataset}")))
 
 
 def settle(store: Store, dataset: str, digests: Mapping[str, str], problems: Mapping[str, str]) -> None:
@@ -143,13 +173,19 @@ def forget(store: Store, dataset: str, digests: Iterable[str] = (), paths: Itera
 
 
 def checked_name(name: str) -> str:
-    """The last part of a name from outside; BadInput where nothing safe is left of it."""
+    """The last part of a name from outside; BadInput where nothing safe is left of it.
+
+    What joins letters or emoji and is not seen is part of a name; what turns the writing around is not."""
     base = unicodedata.normalize("NFC", re.split(r"[/\\]", name)[-1]).strip()
-    if not base or base.startswith(".") or not base.isprintable():
+    if not base or base.startswith(".") or any(map(_unfit, base)) or not any(map(str.isprintable, base)):
         raise BadInput(f"{name[:80]!r} is no name for a document; use one like report.pdf, that no dot begins.")
     if len(base.encode()) > LONGEST:
         raise BadInput(f"The name {base[:40]!r}... is longer than {LONGEST} bytes; shorten it.")
     return checked_join(Path("/uploads"), base).name
+
+
+def _unfit(letter: str) -> bool:
+    return unicodedata.category(letter) in UNFIT or unicodedata.bidirectional(letter) in TURNING
 
 
 def checked_tenant(tenant: str) -> str:
@@ -157,6 +193,10 @@ def checked_tenant(tenant: str) -> str:
     if tenant == SHARED or (tenant and checked_name(tenant) != tenant):
         raise BadInput(f"{tenant[:80]!r} cannot be a tenant's name; use a plain word other than {SHARED!r}.")
     return tenant
+
+
+def _path(tenant: str, name: str) -> str:
+    return f"uploads/{tenant or SHARED}/{name}"
 
 
 def _place(dataset: str, id: str) -> str:

@@ -1,7 +1,8 @@
 """Whether the documents can answer at all: a number that compares between questions, and the bound below which not.
 
 Cosine alone knows the topic but not the fact; the share of the question's words that stand together in one passage
-knows names and numbers that no model has seen. Each covers for the other.
+knows names and numbers that no model has seen. Each covers for the other. Words are read in the language of the
+passage; where it has no stop words that we know, the cosine stands alone.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from itertools import pairwise
 
 from tasks.errors import BadInput
 from tasks.retrieval.store import Hit
-from tasks.retrieval.words import ASKING, FUNCTION, ORDER, sentences, stem, stems, words
+from tasks.retrieval.words import ASKING, ENGLISH, ORDER, carries_nothing, language_of, sentences, stem, stems, words
 
 DEFAULT_THRESHOLD = 0.5
 WINDOW = 3  # sentences that count as one place
@@ -36,16 +37,22 @@ class Unit:
 
 def confidence(question: str, hits: Sequence[Hit]) -> float:
     """From 0 (not in the documents) to 1: the best hit by the mean of its cosine and of the words it covers."""
-    wanted = units(question)
-    return max((_one(wanted, hit) for hit in hits), default=0.0)
+    wanted = wanted_of(question, hits)
+    return max((_one(wanted[hit.chunk.language], hit) for hit in hits), default=0.0)
 
 
 def best(question: str, hits: Sequence[Hit], count: int) -> list[Hit]:
     """The `count` hits that answer best: their own confidence, and a little for how early they were found."""
-    wanted = units(question)
-    worth = [_one(wanted, hit) + EARLY * (1 - rank / len(hits)) for rank, hit in enumerate(hits)]
+    wanted = wanted_of(question, hits)
+    worth = [_one(wanted[hit.chunk.language], hit) + EARLY * (1 - rank / len(hits)) for rank, hit in enumerate(hits)]
     order = sorted(range(len(hits)), key=lambda rank: -worth[rank])
     return [hits[rank] for rank in order[:count]]
+
+
+def wanted_of(question: str, hits: Sequence[Hit]) -> dict[str, list[Unit]]:
+    """What a question wants by the language of a chunk; nothing where the words of that language cannot be read."""
+    named = {code: language_of(code) for code in {hit.chunk.language for hit in hits}}
+    return {code: units(question, language) if language else [] for code, language in named.items()}
 
 
 def _one(wanted: Sequence[Unit], hit: Hit) -> float:
@@ -58,23 +65,25 @@ def _one(wanted: Sequence[Unit], hit: Hit) -> float:
         return cosine
     place = hit.chunk.embedded.removesuffix(hit.chunk.text)
     windows = [" ".join(parts[at : at + WINDOW]) for at in range(max(1, len(parts) - WINDOW + 1))]
-    near = max(cover(wanted, f"{place} {window}") for window in windows)
-    return max((cosine + (cover(wanted, " ".join([place, *parts])) + near) / 2) / 2, ALONE * cosine)
+    language = language_of(hit.chunk.language) or ENGLISH
+    near = max(cover(wanted, f"{place} {window}", language) for window in windows)
+    whole = cover(wanted, " ".join([place, *parts]), language)
+    return max((cosine + (whole + near) / 2) / 2, ALONE * cosine)
 
 
-def units(question: str) -> list[Unit]:
+def units(question: str, language: str = ENGLISH) -> list[Unit]:
     """The parts of a question that an answering text should hold, each with its weight."""
     found: list[Unit] = []
     before = ""
     for at, word in enumerate(words(question)):
-        plain, root = word.casefold(), stem(word)
-        if plain in FUNCTION and not word.isdigit():
+        plain, root = word.casefold(), stem(word, language)
+        if carries_nothing(word, language) and not word.isdigit():
             before = ""
             continue
         if word[0].isdigit():
             short = bool(before) and len(word) < 4
             found.append(Unit((before, root) if short else (root,), NUMBER))
-        elif plain in ASKING:
+        elif language == ENGLISH and plain in ASKING:
             found.append(Unit((root,), FORM))
         else:
             found.append(Unit((root,), NAME if at and word[0].isupper() else TOPIC))
@@ -82,9 +91,9 @@ def units(question: str) -> list[Unit]:
     return list(dict.fromkeys(found))
 
 
-def cover(wanted: Sequence[Unit], text: str) -> float:
+def cover(wanted: Sequence[Unit], text: str, language: str = ENGLISH) -> float:
     """The share, by weight, of `wanted` that `text` holds."""
-    found = stems(text)
+    found = stems(text, language)
     total = sum(unit.weight for unit in wanted)
     return sum(unit.weight for unit in wanted if unit.within(found)) / total if total else 0.0
 

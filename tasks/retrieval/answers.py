@@ -97,7 +97,8 @@ class Answerer:
         question = self.generator.standalone(ask.asked, ask.turns)
         began = perf_counter()
         count = ask.top_k or self.searcher.options.top_k
-        hits = best(question, self.searcher.search(question, max(count, WIDER), ask.filters), count)
+        found = self.searcher.search(question, max(count, WIDER), ask.filters)
+        hits = found[:count] if self.searcher.rereads else best(question, found, count)
         sure = confidence(question, hits)
         facts = Answer(
             answered=False,

@@ -4,6 +4,7 @@ They stand in a copy of the index that is made for the test and thrown away; not
 
 import tempfile
 from collections import Counter
+from contextlib import closing
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
@@ -19,9 +20,7 @@ from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.evaluation import request_of
 from tasks.retrieval.golden import Question, read_questions
-from tasks.retrieval.prompts import Prompt
-from tasks.retrieval.search import Searcher
-from tasks.retrieval.served import made_generator
+from tasks.retrieval.served import Release, Served
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 from tasks.retrieval.vectors import Vectors
 from tasks.retrieval.words import topical
@@ -74,9 +73,12 @@ def probe(
     search: SearchOptions,
     answers: AnswerOptions,
     threshold: float,
-    prompt: Prompt | None = None,
+    rerank: Artifact | None = None,
+    endpoint: str = "",
 ) -> Canaries:
-    """Ask every question of the index with the planted chunks in it, none of which any question is about."""
+    """Ask every question of the index with the planted chunks in it, none of which any question is about.
+
+    `endpoint` is as in `evaluate`."""
     real, store = read_chunks(current().path(chunks)), current()
     extra = planted(real)
     embedder = Embedder(store.path(weights), weights.digest)
@@ -86,11 +88,10 @@ def probe(
     with tempfile.TemporaryDirectory() as aside, artifacts.opened(aside) as copy:
         index = build_index([*real, *extra], np.vstack([dense, more]), weights.digest, len(real) + len(extra))
         opened = EdgeIndex(copy.path(index))
-    prompt = prompt or Prompt()
-    generator = made_generator(answers, prompt, embedder)
-    told = _told(Answerer(Searcher(opened, embedder, search), generator, threshold, prompt.refusal), asked)
-    opened.close()
-    return told
+    bound = answers.model_copy(update={"threshold": threshold})
+    parts = Release(release="", index=index, weights=weights, rerank=rerank, search=search, answers=bound)
+    with closing(Served.over(opened, parts, store.path)) as served:
+        return _told(served.answerer, asked)
 
 
 def checks(canaries: Canaries) -> list[Check]:

@@ -107,4 +107,7 @@ def _filter(filters: Filters) -> Any:
     ]
     if days := day_range(filters):
         must.append(edge.FieldCondition(DAY, range=edge.RangeDateTime(**days)))
-    return edge.Filter(must=must) if must else None
+    if not filters.without:
+        return edge.Filter(must=must) if must else None
+    never = edge.FieldCondition("document", match=edge.MatchAny(list(filters.without)))
+    return edge.Filter(must=must or None, must_not=[never])

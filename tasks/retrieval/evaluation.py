@@ -4,6 +4,7 @@ The answer scores are extractive (words found, documents cited): a judge, where 
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,12 +12,9 @@ from tasks.artifacts import Artifact, current
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD, fit_threshold
 from tasks.retrieval.answers import Answerer, Ask, Message
 from tasks.retrieval.edge import EdgeIndex
-from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.golden import Question, read_questions, words
 from tasks.retrieval.metrics import DEPTH, mean, rank_of, ranking
-from tasks.retrieval.prompts import Prompt, read_prompt
-from tasks.retrieval.search import Searcher
-from tasks.retrieval.served import cited, made_generator, read_release
+from tasks.retrieval.served import Release, Served, cited, read_release
 from tasks.retrieval.specs import METRICS, AnswerOptions, SearchOptions
 from tasks.statistics import Interval
 
@@ -68,18 +66,17 @@ def evaluate(
     questions: Artifact,
     search: SearchOptions,
     answers: AnswerOptions,
-    prompt: Prompt | None = None,
+    rerank: Artifact | None = None,
+    endpoint: str = "",
 ) -> Evaluation:
-    """Ask an index all questions. The threshold is the recipe's, or fitted to a person's questions, or the default."""
+    """Ask an index all questions. The threshold is the recipe's, or fitted to a person's questions, or the default.
+
+    `endpoint`, the address of the language model, is there to be in the key: another server is asked anew."""
     asked, proposed = read_questions(questions)
-    store, prompt = current(), prompt or Prompt()
-    embedder = Embedder(store.path(weights), weights.digest)
-    opened = EdgeIndex(store.path(index))
-    searcher = Searcher(opened, embedder, search)
-    generator = made_generator(answers, prompt, embedder)
-    answerer = Answerer(searcher, generator, threshold=0.0, refusal=prompt.refusal)
-    said = [_row(answerer, question) for question in asked]
-    opened.close()
+    store, bare = current(), answers.model_copy(update={"threshold": 0.0})
+    parts = Release(release="", index=index, weights=weights, rerank=rerank, search=search, answers=bare)
+    with closing(Served.over(EdgeIndex(store.path(index)), parts, store.path)) as served:
+        said = [_row(served.answerer, question) for question in asked]
     count = Counter(row.answerable for row in said)
     fitted = answers.threshold is None and not proposed and min(count[True], count[False]) >= ENOUGH
     threshold = _fitted(said) if fitted else DEFAULT_THRESHOLD if answers.threshold is None else answers.threshold
@@ -97,12 +94,11 @@ def evaluate(
     )
 
 
-def evaluate_release(release: Artifact, questions: Artifact) -> Evaluation:
+def evaluate_release(release: Artifact, questions: Artifact, endpoint: str = "") -> Evaluation:
     """An earlier version on these questions, with its own index, model, prompt and threshold."""
-    folder = current().path(release)
-    made, prompt = read_release(folder), read_prompt(folder)
+    made = read_release(current().path(release))
     answers = made.answers.model_copy(update={"threshold": made.bound})
-    return evaluate(made.index, made.weights, questions, made.search, answers, prompt)
+    return evaluate(made.index, made.weights, questions, made.search, answers, made.rerank, endpoint)
 
 
 def read_rows(scores: Artifact) -> list[Row]:

@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tasks.documents.chunk_file import Chunk
-from tasks.retrieval.answerable import Unit, cover, units
+from tasks.retrieval.answerable import Unit, cover, wanted_of
 from tasks.retrieval.followups import standalone
 from tasks.retrieval.prompts import NOT_FOUND, inert
 from tasks.retrieval.store import Hit, Vector
-from tasks.retrieval.words import ORDER, sentences, stems
+from tasks.retrieval.words import ENGLISH, ORDER, language_of, sentences, stems
 
 CHUNKS = 5
 EMBEDDED = 6  # sentences that are read by meaning, too: embedding is what takes the time
@@ -39,6 +39,8 @@ class Sentence:
     text: str
     place: str
     score: float
+    wanted: Sequence[Unit]
+    language: str
 
 
 class Extractive:
@@ -61,15 +63,14 @@ class Extractive:
 
     def _pick(self, question: str, hits: Sequence[Hit]) -> list[Sentence]:
         """One to three sentences, those of one chunk together and in its order, the best one's chunk first."""
-        wanted = units(question)
-        likely = sorted(candidates(question, wanted, hits), key=lambda one: -one.score)[:EMBEDDED]
+        likely = sorted(candidates(question, hits), key=lambda one: -one.score)[:EMBEDDED]
         ranked = self._by_meaning(question, likely)
         if not ranked:
             return []
         best = ranked[0]
         picked = [best]
         for one in ranked[1:]:
-            if one.score >= KEPT * best.score and _adds(one, picked, wanted):
+            if one.score >= KEPT * best.score and _adds(one, picked):
                 picked.append(one)
         order = {number: rank for rank, number in enumerate(dict.fromkeys(one.number for one in picked))}
         return sorted(picked[:QUOTED], key=lambda one: (order[one.number], one.at))
@@ -80,25 +81,26 @@ class Extractive:
         vector = self.embedder.query(question)
         vectors = self.embedder.passages([f"{one.place}: {one.text}"[:READ] for one in found])
         scored = [
-            Sentence(one.number, one.at, one.text, one.place, 0.4 * float(vector @ other) + 0.6 * one.score)
+            replace(one, score=0.4 * float(vector @ other) + 0.6 * one.score)
             for one, other in zip(found, vectors, strict=True)
         ]
         return sorted(scored, key=lambda one: -one.score)
 
 
-def candidates(question: str, wanted: Sequence[Unit], hits: Sequence[Hit]) -> list[Sentence]:
+def candidates(question: str, hits: Sequence[Hit]) -> list[Sentence]:
     """The sentences of the best chunks, each once; earlier hits and earlier sentences are worth a little more, and
     where a time or an amount is asked for, those with digits."""
     found: dict[str, Sentence] = {}
-    amount = bool(AMOUNT.match(question))
+    amount, wants = bool(AMOUNT.match(question)), wanted_of(question, hits)
     for number, hit in enumerate(hits[:CHUNKS], start=1):
-        path = [hit.chunk.title, *hit.chunk.heading]
+        path, wanted = [hit.chunk.title, *hit.chunk.heading], wants[hit.chunk.language]
+        language = language_of(hit.chunk.language) or ENGLISH
         for at, text in enumerate(quotable(hit.chunk)):
             digits = any(char.isdigit() for char in text)
-            worth = 0.5 * cover(wanted, text) + 0.5 * cover(wanted, " ".join([*path, text]))
+            worth = 0.5 * (cover(wanted, text, language) + cover(wanted, " ".join([*path, text]), language))
             worth += 0.1 / number + 0.02 / (1 + at) + 0.15 * (amount and digits)
             worth -= 0.2 * (len(text) < SHORT and not digits)
-            found.setdefault(text, Sentence(number, at, text, path[-1], worth))
+            found.setdefault(text, Sentence(number, at, text, path[-1], worth, wanted, language))
     return list(found.values())
 
 
@@ -154,12 +156,12 @@ def _row(header: list[str], cells: list[str]) -> str:
     return "; ".join(f"{name}: {cell}" if name else cell for name, cell in zip(names, cells, strict=False) if cell)
 
 
-def _adds(one: Sentence, picked: list[Sentence], wanted: Sequence[Unit]) -> bool:
+def _adds(one: Sentence, picked: list[Sentence]) -> bool:
     """It covers more of the question, or says it anew; a near repetition does not."""
-    known = set(stems(" ".join(other.text for other in picked)))
-    own = set(stems(one.text))
     together = " ".join(other.text for other in picked)
-    return len(own - known) > len(own) / 2 or cover(wanted, f"{together} {one.text}") > cover(wanted, together)
+    known, own = set(stems(together, one.language)), set(stems(one.text, one.language))
+    before, after = (cover(one.wanted, text, one.language) for text in (together, f"{together} {one.text}"))
+    return len(own - known) > len(own) / 2 or after > before
 
 
 def _cut(text: str) -> str:

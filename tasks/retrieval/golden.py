@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tasks.artifacts import Artifact, current
 from tasks.documents.chunk_file import Chunk, read_chunks
 from tasks.errors import BadInput
+from tasks.retrieval.words import language_of
 from tasks.retrieval.words import words as written
 from tasks.sources.yamls import build, find, read_mapping
 
@@ -60,7 +61,9 @@ class Stale(BaseModel):
 
 
 class Asked(BaseModel):
-    """What is asked of every version: `artifact` holds the questions; `stale` ones are told and left out."""
+    """What is asked of every version: `artifact` holds the questions; `stale` ones are told and left out.
+
+    `wordless` are languages of the corpus whose words cannot be compared."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,11 +72,14 @@ class Asked(BaseModel):
     unanswerable: int
     proposed: bool
     stale: tuple[Stale, ...] = ()
+    wordless: tuple[str, ...] = ()
 
     @property
     def notes(self) -> list[str]:
         """Sentences for the one who trains."""
         told = [f"question {stale.id} is left out: {stale.why}" for stale in self.stale]
+        if self.wordless:
+            told.append(f"there are no stop words for {', '.join(self.wordless)}: the cosine alone decides on answers")
         who = "proposed questions, no person has written golden ones" if self.proposed else "golden questions"
         return [f"judged on {self.answerable} answerable and {self.unanswerable} unanswerable {who}", *told]
 
@@ -92,7 +98,8 @@ def settle(questions: tuple[Question, ...], chunks: Artifact, proposed: bool = F
     """The questions that can be asked of this corpus.
 
     A place is looked up in the whole document, not in its chunks: bad chunks must fail questions, not remove them."""
-    texts = document_words(read_chunks(current().path(chunks)))
+    pieces = read_chunks(current().path(chunks))
+    texts = document_words(pieces)
     told = [(question, _stale(question, texts)) for question in questions]
     kept = [question for question, why in told if why is None]
     answerable = sum(question.answerable for question in kept)
@@ -108,6 +115,7 @@ def settle(questions: tuple[Question, ...], chunks: Artifact, proposed: bool = F
         unanswerable=len(kept) - answerable,
         proposed=proposed,
         stale=tuple(Stale(id=question.id, why=why) for question, why in told if why is not None),
+        wordless=tuple(sorted(code for code in {piece.language for piece in pieces} if language_of(code) is None)),
     )
 
 

@@ -33,13 +33,16 @@ VERDICTS = {"yes": 1.0, "no": 0.0}
 class Judge(BaseModel):
     """The model that judges; `ragas` is the Python of an environment with RAGAS, which then does the judging.
 
-    `embeddings` names an embedding model at the same endpoint, without which RAGAS has no answer relevance."""
+    `embeddings` names an embedding model at the same endpoint, without which RAGAS has no answer relevance.
+    `endpoint` (the model's address) and `version` (of RAGAS) are there to be in the key: others judge anew."""
 
     model_config = ConfigDict(frozen=True)
 
     model: str
     ragas: str | None = None
     embeddings: str | None = None
+    endpoint: str = ""
+    version: str = ""
 
 
 class Judged(BaseModel):
@@ -106,10 +109,11 @@ def cases(scores: Artifact, questions: Artifact, chunks: Artifact) -> list[Case]
 
 
 def held(run: Callable[[], Judged]) -> tuple[Judged | None, list[Check]]:
-    """What the judge said, and its check for the gate: a judge that was asked for and is not there fails the gate."""
+    """What the judge said, and its check for the gate: a judge that was asked for and is not there, or has nothing to
+    judge, fails the gate."""
     try:
         judged = run()
-    except Unavailable as error:
+    except (BadInput, Unavailable) as error:
         return None, [Check(name="judge", number=None, bound="answers", ok=False, text=str(error))]
     told = ", ".join(f"{name} {value}" for name, value in judged.metrics.items())
     text = f"{judged.by} judged {judged.cases} answers: {told}."
@@ -169,11 +173,7 @@ def _reach(by: Judge) -> None:
 
 
 def _ragas(told: list[Case], by: Judge) -> tuple[str, list[dict[str, float]]]:
-    if not Path(str(by.ragas)).is_file():
-        raise Unavailable(
-            f"There is no Python at {by.ragas} to run RAGAS with: make an environment with `ragas==0.4.3` and "
-            "`langchain-community<0.4`, and name its Python; without it, MLflow's judges are used."
-        )
+    _environment(str(by.ragas))
     _reach(by)
     order = {
         "model": by.model,
@@ -193,6 +193,21 @@ def _ragas(told: list[Case], by: Judge) -> tuple[str, list[dict[str, float]]]:
     if len(said["scores"]) != len(told):
         raise Unavailable(f"RAGAS scored {len(said['scores'])} of {len(told)} answers; its judge is {by.model}.")
     return f"RAGAS {said['version']}", said["scores"]
+
+
+def ragas_version(python: str) -> str:
+    """The version of RAGAS in its environment."""
+    _environment(python)
+    code = "import importlib.metadata, json; print(json.dumps(importlib.metadata.version('ragas')))"
+    return str(_child([python, "-c", code], "", 60))
+
+
+def _environment(python: str) -> None:
+    if not Path(python).is_file():
+        raise Unavailable(
+            f"There is no Python at {python} to run RAGAS with: make an environment with `ragas==0.4.3` and "
+            "`langchain-community<0.4`, and name its Python; without it, MLflow's judges are used."
+        )
 
 
 def _child(command: list[str], order: str, limit: float) -> Any:

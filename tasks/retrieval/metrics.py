@@ -2,8 +2,8 @@
 
 A question has one place in the corpus, and its first hit alone counts, so that overlapping chunks earn nothing."""
 
-import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +27,20 @@ def rank_of(question: Question, found: Sequence[Chunk]) -> int | None:
 
 
 def ranking(rank: int | None) -> dict[str, float]:
-    """Every metric of one question; with one relevant place the ideal DCG is 1 (Järvelin & Kekäläinen 2002)."""
-    within = {size: float(rank is not None and rank <= size) for size in (1, 5, 10)}
-    gain = 0.0 if rank is None or rank > DEPTH else 1 / math.log2(rank + 1)
-    reciprocal = 0.0 if rank is None or rank > DEPTH else 1 / rank
-    values = {f"recall@{size}": value for size, value in within.items()} | {"ndcg@10": gain, "mrr@10": reciprocal}
-    return {name: values[name] for name in METRICS}
+    """Every metric of one question, as ir-measures defines them; there is one relevant place."""
+    return dict(_measured(rank))
+
+
+@cache
+def _measured(rank: int | None) -> dict[str, float]:
+    import ir_measures
+    from ir_measures import RR, R, nDCG
+
+    named = dict(zip(METRICS, (R @ 1, R @ 5, R @ 10, nDCG @ DEPTH, RR @ DEPTH), strict=True))
+    places = range(1, max(DEPTH, rank or 0) + 1)
+    run = [ir_measures.ScoredDoc("q", "right" if at == rank else f"wrong {at}", -float(at)) for at in places]
+    found = ir_measures.calc_aggregate(named.values(), [ir_measures.Qrel("q", "right", 1)], run)
+    return {name: float(found[measure]) for name, measure in named.items()}
 
 
 def mean(values: Sequence[float], groups: Sequence[str] | None = None) -> Interval:

@@ -1,6 +1,6 @@
 """Where an index is opened: the embedded shard out of the artifact store, or the collection of a Qdrant server."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -24,14 +24,15 @@ def open_index(release: str, index: Artifact, piece: Callable[[Artifact], Path],
     """The index of a release: on the server, where there is one, under the name that it was published by."""
     if server is None:
         return EdgeIndex(piece(index))
-    from tasks.retrieval.server import (
-        ServerIndex,
-        collection_of,
-        connect,
-    )  # a client that the embedded one goes without
+    # a client that the embedded one goes without
+    from tasks.retrieval.server import ServerIndex, collection_of, connect
 
-    facts = Facts.model_validate(index.meta)
-    return ServerIndex(connect(server.url, server.key), collection_of(release, index.digest), facts)
+    facts, client = Facts.model_validate(index.meta), connect(server.url, server.key)
+    try:
+        return ServerIndex(client, collection_of(release, index.digest), facts)
+    except BaseException:
+        client.close()
+        raise
 
 
 def publish_index(release: str, index: Artifact, folder: Path, server: Server) -> str:
@@ -46,12 +47,14 @@ def publish_index(release: str, index: Artifact, folder: Path, server: Server) -
         client.close()
 
 
-def switch_alias(release: str, index: Artifact, server: Server) -> None:
-    """Let the release's alias on the server name this index, for readers that are not ours."""
+def switch_alias(release: str, index: Artifact, server: Server, spared: Sequence[Artifact] = ()) -> None:
+    """Let the release's alias on the server name this index, for readers that are not ours; collections of refused
+    candidates go, those of the `spared` indexes stay."""
     from tasks.retrieval.server import collection_of, connect, switch
 
     client = connect(server.url, server.key)
     try:
-        switch(client, release, collection_of(release, index.digest))
+        spare = {collection_of(release, one.digest) for one in spared}
+        switch(client, release, collection_of(release, index.digest), spare)
     finally:
         client.close()

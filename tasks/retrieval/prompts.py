@@ -13,7 +13,7 @@ from tasks.retrieval.store import Hit
 FILE = "prompt.json"
 NOT_FOUND = "This is not in the documents."
 VARIABLE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-MARK = re.compile(r"<(?=\s*/?\s*(?:source|question|conversation)\b)", re.IGNORECASE)
+MARK = re.compile(r"<(?=[\s/]*\b(?:source|question|conversation)\b)", re.IGNORECASE)  # linear: one class of blanks
 NUMBERED = re.compile(r"\[([0-9,;\s]+)\]")
 Message = dict[str, str]
 

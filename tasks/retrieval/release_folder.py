@@ -11,13 +11,14 @@ from tasks.artifacts import Artifact, canonical, current, file_sha256
 from tasks.retrieval.evaluation import Evaluation, request_of
 from tasks.retrieval.golden import read_questions
 from tasks.retrieval.judges import Judged
-from tasks.retrieval.prompts import FILE, Prompt, write_prompt
+from tasks.retrieval.prompts import FILE, write_prompt
 from tasks.retrieval.served import Served
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 
 GOLDEN = 5
 REFUSED = 1
 OUTPUT = "documents/1"
+PARTS = ("index", "weights", "chunks", "pages", "rerank", "search", "answers")
 EXTRACTIVE = "none: the scores of the answers are extractive (words found, documents cited)"
 
 
@@ -30,9 +31,9 @@ class Made(BaseModel, frozen=True):
     weights: Artifact
     chunks: Artifact
     pages: Artifact | None = None
+    rerank: Artifact | None = None
     search: SearchOptions = SearchOptions()
     answers: AnswerOptions = AnswerOptions()
-    prompt: Prompt = Prompt()
     inputs: dict[str, JsonValue] = {}
 
 
@@ -41,7 +42,7 @@ def assemble(made: Made, evaluation: Evaluation, questions: Artifact, judged: Ju
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "release"
         folder.mkdir()
-        write_prompt(folder, made.prompt)
+        write_prompt(folder, made.answers.prompt)
         record = _record(made, evaluation, judged)
         _write(folder, record)
         served = Served.load(folder, current().path)
@@ -52,7 +53,7 @@ def assemble(made: Made, evaluation: Evaluation, questions: Artifact, judged: Ju
 
 
 def _record(made: Made, evaluation: Evaluation, judged: Judged | None) -> dict[str, Any]:
-    named = {name: getattr(made, name) for name in ("index", "weights", "chunks", "pages", "search", "answers")}
+    named = {name: getattr(made, name) for name in PARTS}
     metrics = evaluation.metrics | (judged.metrics if judged else {})
     return {
         "schema_version": 1,
@@ -60,7 +61,7 @@ def _record(made: Made, evaluation: Evaluation, judged: Judged | None) -> dict[s
         "kind": "documents",
         "key": made.key,
         "inputs": made.inputs,
-        **{name: value and value.model_dump(mode="json") for name, value in named.items()},
+        **{name: value and value.model_dump(mode="json", exclude={"prompt"}) for name, value in named.items()},
         "threshold": evaluation.threshold,
         "threshold_fitted": evaluation.fitted,
         "questions": {
@@ -70,7 +71,7 @@ def _record(made: Made, evaluation: Evaluation, judged: Judged | None) -> dict[s
         },
         "judge": judged.by if judged else EXTRACTIVE,
         "metrics": {name: interval.model_dump() for name, interval in metrics.items()},
-        "prompt": made.prompt.model_dump(mode="json"),
+        "prompt": made.answers.prompt.model_dump(mode="json"),
         "input_schema": [],
         "output_schema": OUTPUT,
         "golden": [],

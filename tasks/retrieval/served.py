@@ -15,7 +15,7 @@ from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.extractive import Extractive
 from tasks.retrieval.generators import Generator, OpenAIGenerator
 from tasks.retrieval.opening import Server, open_index
-from tasks.retrieval.prompts import Prompt, read_prompt
+from tasks.retrieval.prompts import read_prompt
 from tasks.retrieval.search import Searcher
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 from tasks.retrieval.store import Filters, Hit, Index
@@ -31,6 +31,7 @@ class Release(BaseModel):
     release: str
     index: Artifact
     weights: Artifact
+    rerank: Artifact | None = None
     search: SearchOptions = SearchOptions()
     answers: AnswerOptions = AnswerOptions()
     threshold: float | None = None
@@ -55,17 +56,23 @@ class Served:
         """The release in `folder`; `piece` finds the artifacts that it names. BadInput where it is none.
 
         With a Qdrant `server` its index is the collection there."""
-        release, prompt = read_release(folder), read_prompt(folder)
-        embedder = Embedder(piece(release.weights), release.weights.digest, threads)
-        generator = made_generator(release.answers, prompt, embedder)
-        index = open_index(release.release, release.index, piece, server)
+        release = read_release(folder)
+        return cls.over(open_index(release.release, release.index, piece, server), release, piece, threads)
+
+    @classmethod
+    def over(cls, index: Index, release: Release, piece: Callable[[Artifact], Path], threads: int = 1) -> Self:
+        """The other parts of a release over an opened index, which is closed where they do not load."""
+        refusal = release.answers.prompt.refusal
         try:
-            searcher = Searcher(index, embedder, release.search, threads)
+            embedder = Embedder(piece(release.weights), release.weights.digest, threads)
+            cross = piece(release.rerank) if release.rerank else None
+            searcher = Searcher(index, embedder, release.search, cross, threads)
+            generator = made_generator(release.answers, embedder)
         except BaseException:
             index.close()
             raise
-        proof = Extractive(embedder, prompt.refusal)
-        answerer, proven = (Answerer(searcher, one, release.bound, prompt.refusal) for one in (generator, proof))
+        proof = Extractive(embedder, refusal)
+        answerer, proven = (Answerer(searcher, one, release.bound, refusal) for one in (generator, proof))
         return cls(index, generator, answerer, proven)
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -87,10 +94,10 @@ class Served:
             self.generator.close()
 
 
-def made_generator(options: AnswerOptions, prompt: Prompt, embedder: Embedder) -> Generator:
+def made_generator(options: AnswerOptions, embedder: Embedder) -> Generator:
     if options.generator == "openai":
-        return OpenAIGenerator(options.model, prompt)
-    return Extractive(embedder, prompt.refusal)
+        return OpenAIGenerator(options.model, options.prompt)
+    return Extractive(embedder, options.prompt.refusal)
 
 
 def cited(answer: Answer) -> list[str]:
@@ -106,10 +113,13 @@ def asked(request: dict[str, Any]) -> Ask:
 
 
 def read_release(folder: Path) -> Release:
+    """The release in `folder`, with its prompt, which is a file of its own."""
     try:
-        return Release.model_validate(orjson.loads((folder / "release.json").read_bytes()))
+        release = Release.model_validate(orjson.loads((folder / "release.json").read_bytes()))
     except FileNotFoundError:
         raise BadInput(f"The folder {folder} has no release.json; name the folder of a release.") from None
     except ValueError as error:
         said = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         raise BadInput(f"{folder}/release.json is no documents release: {said['loc']} {said['msg']}.") from None
+    answers = release.answers.model_copy(update={"prompt": read_prompt(folder)})
+    return release.model_copy(update={"answers": answers})

@@ -174,4 +174,7 @@ def _filter(filters: Filters) -> models.Filter | None:
     ]
     if days := day_range(filters):
         must.append(models.FieldCondition(key=DAY, range=models.DatetimeRange.model_validate(days)))
-    return models.Filter(must=must) if must else None
+    if not filters.without:
+        return models.Filter(must=must) if must else None
+    never = models.FieldCondition(key="document", match=models.MatchAny(any=list(filters.without)))
+    return models.Filter(must=must or None, must_not=[never])

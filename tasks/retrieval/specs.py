@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.documents.chunk_file import ChunkOptions
 from tasks.documents.parsed import PageOptions
 from tasks.registry.recipes import Recipe
+from tasks.retrieval.prompts import Prompt
 
 METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@10", "mrr@10")
 
@@ -24,7 +25,8 @@ class Embedding(Part):
 
 
 class SearchOptions(Part):
-    """`prefetch` candidates each of dense and sparse, fused; `rerank` names a folder with a cross-encoder."""
+    """`prefetch` candidates each of dense and sparse, fused; `rerank` names a folder with a cross-encoder,
+    which the flow copies into the store."""
 
     prefetch: int = Field(100, ge=1)
     top_k: int = Field(5, ge=1, le=50)
@@ -32,11 +34,14 @@ class SearchOptions(Part):
 
 
 class AnswerOptions(Part):
-    """Who writes the answer; `threshold` below which it says that it is not in the documents (None: fitted)."""
+    """Who writes the answer; `threshold` below which it says that it is not in the documents (None: fitted).
+
+    Of `prompt` those texts are named that differ from the project's."""
 
     generator: Literal["extractive", "openai"] = "extractive"
     model: str | None = None
     threshold: float | None = None
+    prompt: Prompt = Prompt()
 
 
 class DocumentsRecipe(Recipe):

@@ -11,6 +11,7 @@ from tasks.retrieval import (
     plots,
     propose,
     release_folder,
+    search,
     vectors,
     weights,
 )
@@ -21,6 +22,7 @@ export_weights = cached(weights.export).with_options(name="export_weights")
 embed_chunks = cached(vectors.embed_chunks)
 build_index = cached(building.build).with_options(name="build_index")
 publish_index = outside(opening.publish_index)
+keep_cross_encoder = outside(search.keep_cross_encoder)
 settle_questions = cached(golden.settle).with_options(name="settle_questions")
 propose_questions = cached(propose.propose).with_options(name="propose_questions")
 evaluate_index = cached(evaluation.evaluate).with_options(name="evaluate_index")

@@ -12,12 +12,15 @@ Vector = NDArray[np.float32]
 
 
 class Filters(BaseModel):
-    """What a query may see; None: everything. `tenants` comes from the caller's key, never from the caller."""
+    """What a query may see; None: everything. `tenants` comes from the caller's key, never from the caller.
+
+    No query sees the documents of `without`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tenants: tuple[str, ...] | None = None
     documents: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
     since: str | None = None
     until: str | None = None
 

@@ -2,9 +2,13 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import Any
 
 from py_rust_stemmers import SnowballStemmer
+from qdrant_edge import Bm25, Bm25Config
+
+from tasks.retrieval.points import LANGUAGES
 
 
 def wordset(text: str) -> frozenset[str]:
@@ -48,7 +52,7 @@ ORDER = re.compile(
     r"|\banswer to your question\b|<!--|<\|",
     re.IGNORECASE,
 )
-_stemmer = SnowballStemmer("english")
+ENGLISH = "english"
 
 
 def plain(text: str) -> str:
@@ -64,13 +68,26 @@ def words(text: str) -> list[str]:
     return found
 
 
+def language_of(code: str) -> str | None:
+    """The language of stop words and stems; None where none are known. A text that does not tell its language is
+    read as English, as the index reads it."""
+    return LANGUAGES.get(code) if code else ENGLISH
+
+
 @lru_cache(maxsize=65536)
-def stem(word: str) -> str:
-    return str(_stemmer.stem_word(word.casefold()))
+def stem(word: str, language: str = ENGLISH) -> str:
+    return str(_stemmer(language).stem_word(word.casefold()))
 
 
-def stems(text: str) -> list[str]:
-    return [stem(word) for word in words(text)]
+def stems(text: str, language: str = ENGLISH) -> list[str]:
+    return [stem(word, language) for word in words(text)]
+
+
+def carries_nothing(word: str, language: str) -> bool:
+    """Whether it is a function word: one of ours in English, elsewhere a stop word that BM25 leaves out."""
+    if language == ENGLISH:
+        return word.casefold() in FUNCTION
+    return not _bm25(language).embed_query(word.casefold()).indices
 
 
 def topical(text: str) -> list[str]:
@@ -86,6 +103,16 @@ def sentences(text: str) -> list[str]:
         joined = " ".join(paragraph.split())
         found += [part.strip() for part in ENDS.split(joined) if part and part.strip()]
     return found
+
+
+@cache
+def _stemmer(language: str) -> Any:
+    return SnowballStemmer(language)
+
+
+@cache
+def _bm25(language: str) -> Any:
+    return Bm25(Bm25Config(language=language))
 
 
 def _pairs(word: str) -> list[str]:

@@ -17,7 +17,7 @@ OPEN = "open.jsonl"
 
 @dataclass(slots=True)
 class Record:
-    """One prediction, shadow prediction or piece of feedback; they join on `request_id` and `row`."""
+    """One prediction, shadow prediction or piece of feedback; they join on `tenant`, `request_id` and `row`."""
 
     kind: Literal["prediction", "shadow", "feedback"]
     request_id: str

@@ -21,8 +21,8 @@ class Ours:
 
     name = "penstock"
 
-    def __init__(self, model: Model, texts: Sequence[str], peer: "Plain") -> None:
-        self.model, self.texts, self.peer = model, texts, peer
+    def __init__(self, model: Model, texts: Sequence[str], peer: "Plain", facts: dict[str, object]) -> None:
+        self.model, self.texts, self.peer, self.facts = model, texts, peer, facts
 
     def __enter__(self) -> Self:
         weights = self.model.artifacts
@@ -38,6 +38,7 @@ class Ours:
         for name, embedder in self.embedders.items():
             vectors, numbers = speed(partial(all_of, embedder, self.texts), self.texts, name)
             found |= numbers | {nearness(name): float((vectors * self.peer.vectors).sum(1).min())}
+            self.facts[nearness(name)] = f"{found[nearness(name)]:.7f}"
         return found
 
 
@@ -90,5 +91,5 @@ def benchmark(model: Model, texts: Sequence[str], tokens: float, rounds: int) ->
     measures = [Measure(what(name), "", "more") for what in (rate, nearness) for name in PRECISIONS]
     measures += [Measure(cost(name), "ms") for name in PRECISIONS]
     goals = [Goal(rate("fp32"), "torch", 1.0), Goal(rate("int8"), "torch", 1.5), Goal(nearness("fp32"), "torch", LEAST)]
-    facts = {"chunks": len(texts), "tokens of a chunk": round(tokens), "threads": by_hand.threads()}
-    return Benchmark("index-embedding", measures, [Ours(model, texts, peer), peer], goals, rounds, facts)
+    facts: dict[str, object] = {"chunks": len(texts), "tokens of a chunk": round(tokens), "threads": by_hand.threads()}
+    return Benchmark("index-embedding", measures, [Ours(model, texts, peer, facts), peer], goals, rounds, facts)

@@ -166,7 +166,7 @@ class Client:
         self.thread.start()
         self.lifecycle = app.state.lifecycle
         transport = httpx.ASGITransport(Shell(app, desk), raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://service")
+        self.http = httpx.AsyncClient(transport=transport, base_url="http://localhost")
         self.run(self.lifecycle.start())
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:

@@ -97,7 +97,7 @@ async def broken(_scope: Any, _receive: Any, _send: Any) -> None:
 
 async def ask(app: Any, count: int, **given: Any) -> list[httpx.Response]:
     shell = Shell(app, Desk(load_tabular, Config(**given)))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(shell), base_url="http://service") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(shell), base_url="http://localhost") as client:
         return list(await asyncio.gather(*(client.get("/any") for _ in range(count))))
 
 

@@ -110,7 +110,12 @@ class Asking:
 @contextmanager
 def asking(home: Home) -> Iterator[Asking]:
     shelf = home.shelf
-    known = {"root": home.root, "store": str(home.store.root), "mlflow_url": shelf.mlflow, "release": shelf.name}
+    known: dict[str, Any] = {
+        "root": home.root,
+        "store": str(home.store.root),
+        "mlflow_url": shelf.mlflow,
+        "release": shelf.name,
+    }
     desk = Desk(load_rag, Config(**known, follow="champion", poll_s=0.2, timeout_s=60.0))
     told = Asking(Client(routes.app(desk), desk))
     thread = threading.Thread(target=told.run)

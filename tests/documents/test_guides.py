@@ -18,6 +18,7 @@ from tasks.documents.snapshots import take
 from tasks.retrieval.golden import load_golden, settle
 from tasks.settings import ROOT
 from tasks.sources.catalog import load_dataset
+from tests.documents import made
 
 DATA = ROOT / "data"
 GUIDES = sorted((DATA / "samples" / "course-guides").glob("*.md"))
@@ -44,11 +45,11 @@ columns: {columns}
 
 The siren is tested on the first Monday of each month.
 """
-SENTENCE = "The gauge at kilometre {n} is read at noon, and its level is noted in the blue book of the keeper."
+SENTENCES = [made.sentence(number) for number in range(90)]
 
 
-def handbook(columns: int = 1, sentences: int = 90) -> str:
-    paragraphs = [" ".join(SENTENCE.format(n=5 * row + step) for step in range(5)) for row in range(sentences // 5)]
+def handbook(columns: int = 1) -> str:
+    paragraphs = [" ".join(SENTENCES[start : start + 5]) for start in range(0, len(SENTENCES), 5)]
     return TEXT.format(columns=columns, filling="\n\n".join(paragraphs))
 
 
@@ -76,7 +77,7 @@ def test_what_was_written_is_read_back(columns: int) -> None:
     assert [text for text, _ in headings] == ["River handbook", "Levels", "Gauges", "Alarms"]
     assert headings[0][1] < headings[1][1] == headings[2][1] == headings[3][1]
     text = flat(parsed)
-    places = [text.find(SENTENCE.format(n=number)) for number in range(90)]
+    places = [text.find(sentence) for sentence in SENTENCES]
     assert -1 not in places and places == sorted(places)  # column after column, page after page
     assert text.endswith("The siren is tested on the first Monday of each month.")
 
@@ -122,8 +123,7 @@ def course(store: Store) -> Iterator[Artifact]:
 def test_every_golden_quote_stands_in_the_guides(course: Artifact, tokenizer: Artifact) -> None:
     parsed = parse_corpus(course, PageOptions())
     assert parsed.problems == [] and parsed.documents == len(GUIDES)
-    asked = settle(
-        load_golden("course-search", [DATA]), chunk_corpus(parsed.artifact, tokenizer, ChunkOptions()).artifact
-    )
+    chunks = chunk_corpus(parsed.artifact, tokenizer, ChunkOptions())
+    asked = settle(load_golden("course-search", [DATA]), chunks.artifact)
     assert asked.stale == ()
     assert asked.answerable >= 40 and asked.unanswerable >= 5

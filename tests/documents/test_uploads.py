@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.artifacts import Store
+from tasks.artifacts import Store, sha256
 from tasks.documents import uploads
 from tasks.errors import BadInput, NotFound
 from tasks.planning import closure
@@ -70,12 +70,35 @@ def test_a_deleted_upload_is_gone_until_it_comes_again(store: Store) -> None:
     assert uploads.deleted(store, "papers") == []
 
 
+def test_what_was_withdrawn_stays_so_beside_a_later_revision(store: Store) -> None:
+    def held() -> list[str]:
+        path, gone = "uploads/shared/a.txt", uploads.withdrawn(store, "papers")
+        return [data for data in ("one", "two", "three") if gone.holds(path, sha256(data.encode()))]
+
+    first = uploads.add(store, "papers", "a.txt", b"one")
+    assert held() == []
+    uploads.delete(store, "papers", first.id, None)
+    assert held() == ["one", "two", "three"]
+    uploads.add(store, "papers", "a.txt", b"two")
+    uploads.settle(store, "papers", {}, {})
+    assert held() == ["one", "three"]
+    uploads.add(store, "papers", "a.txt", b"three")
+    assert held() == ["one"]
+    uploads.delete(store, "papers", first.id, None)  # with it goes the revision that an index may still hold
+    assert held() == ["one", "two", "three"]
+    uploads.add(store, "papers", "a.txt", b"one")
+    assert held() == ["two", "three"]
+    assert not uploads.withdrawn(store, "others").holds(first.path, first.digest)
+
+
 def test_what_was_forgotten_cannot_come_again(store: Store) -> None:
     upload = uploads.add(store, "papers", "a.txt", b"one")
     uploads.forget(store, "papers", digests=[upload.digest])
     assert uploads.forget(store, "papers", paths=["x.pdf"]).digests == [upload.digest]
+    store.remove(upload.artifact.uri)
     with pytest.raises(BadInput, match="forgotten"):
         uploads.add(store, "papers", "renamed.txt", b"one")
+    assert not store.whole(upload.artifact)  # not even its bytes are back
     uploads.add(store, "papers", "a.txt", b"two")
 
 
@@ -88,6 +111,12 @@ def test_what_was_forgotten_cannot_come_again(store: Store) -> None:
         ("  b.txt ", "b.txt"),
         ("e\u0301t\u00e9.txt", "\u00e9t\u00e9.txt"),
         ("🙂.md", "🙂.md"),
+        (
+            "\N{MAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}.md",
+            "\N{MAN}\N{ZERO WIDTH JOINER}\N{PERSONAL COMPUTER}.md",
+        ),
+        ("می\N{ZERO WIDTH NON-JOINER}خواهم.txt", "می\N{ZERO WIDTH NON-JOINER}خواهم.txt"),
+        ("Screenshot 9.41.07\N{NARROW NO-BREAK SPACE}AM.txt", "Screenshot 9.41.07\N{NARROW NO-BREAK SPACE}AM.txt"),
     ],
 )
 def test_a_name_is_its_last_part(store: Store, name: str, kept: str) -> None:
@@ -95,7 +124,24 @@ def test_a_name_is_its_last_part(store: Store, name: str, kept: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", "..", ".env", "a/..", "a\nb.txt", "a\0b", "x" * 201, "é" * 101, "a/", "\u202eb"]
+    "name",
+    [
+        "",
+        " ",
+        "..",
+        ".env",
+        "a/..",
+        "a\nb.txt",
+        "a\0b",
+        "x" * 201,
+        "é" * 101,
+        "a/",
+        "\u202eb",
+        "a\u2028b",
+        "\ud800",
+        "\u200d",
+        "a\u2067b",
+    ],
 )
 def test_a_name_that_is_none_is_refused(store: Store, name: str) -> None:
     with pytest.raises(BadInput):

@@ -62,6 +62,12 @@ MISTAKES = {
     "data history wine": "no dataset 'wine'",
     "train credit-risk --set floors={a": "--set 'floors={a': the value is not readable YAML",
     "train credit-risk --set name=other": "--set 'name=other': a release is called as its file is",
+    "score course-search --from none.csv --to out.csv": "kind documents and has no rows to score",
+    "data profile course-guides": "is a folder of documents; profiles are of tables",
+    "questions credit-risk": "kind tabular; golden questions are for",
+    "questions course-search": "course-search was never trained",
+    "forget credit-risk a.md": "only releases of kind documents hold documents",
+    "forget course-search a.md": "No corpus of course-guides ever held 'a.md'",
     "new tabular ../../evil --from none.csv --target price": "'../../evil' cannot name a release",
     "new tabular mine --from none.csv --target price": "none.csv",
 }

@@ -84,26 +84,27 @@ def test_a_day_of_changes_is_one_new_version_and_a_rollback_brings_the_old_one_b
     first.edit("lending", "twenty-eight days", "thirty-five days")
     first.paper("membership.md").unlink()
     first.paper("rooms.md").rename(first.paper("study-rooms.md"))
-    first.paper("broken.pdf").write_bytes(made.report(6).data[:3000])
+    first.paper("broken.pdf").write_bytes(made.header_only())
     good = first.uploaded("harbour.md", b"# Harbour\n\nThe ferry to the island leaves the old pier at half past six.\n")
-    bad = first.uploaded("empty.pdf", made.header_only())
+    bad = first.uploaded("locked.pdf", made.encrypted_user())
     assert why(first) == {"source": "changed since the last run"}
     assert not stands(Order(release=first.name), settings.load())
 
     outcome = first.train()
     assert outcome.state == "promoted" and first.champion == 2, outcome.text
     changes = first.changes[-1]
-    assert changes.added == ["broken.pdf", "uploads/shared/empty.pdf", "uploads/shared/harbour.md"]
+    assert changes.added == ["broken.pdf", "uploads/shared/harbour.md", "uploads/shared/locked.pdf"]
     assert (changes.changed, changes.removed) == (["lending.md"], ["membership.md"])
     assert changes.renamed == [("rooms.md", "study-rooms.md")]
     parsed = first.made("documents.parse.parse_corpus")
-    assert {one.document for one in parsed.problems} == {"broken.pdf", "uploads/shared/empty.pdf"}
+    assert {one.document for one in parsed.problems} == {"broken.pdf", "uploads/shared/locked.pdf"}
     assert parsed.parsed_now == 5  # a title may come from a file's name, so a renamed one is read again
     vectors = first.made("retrieval.vectors.embed_chunks")
     assert (vectors.count, vectors.embedded_now) == (16, 2)  # of the edited section, and of the upload
 
     assert first.upload(good).status == "indexed"
-    assert first.upload(bad).status == "failed" and first.upload(bad).reason
+    assert first.upload(bad).status == "failed"
+    assert "password" in str(first.upload(bad).reason)
     notes = " ".join(reasons(outcome).values())
     assert "there is no document 'membership.md' in the corpus" in notes
     assert "there is no document 'rooms.md' in the corpus" in notes
@@ -154,3 +155,21 @@ def test_a_deleted_artifact_is_rebuilt(first: Shelf) -> None:
         assert first.ran == [step] and first.store.whole(made)
         assert why(first) == {} and first.faults() == []
     assert len(first.versions) == 1 and first.actions == ["stage", "promote"]
+
+
+@pytest.mark.slow
+def test_the_release_in_the_box_holds_its_floors_with_a_margin(
+    house: Shelf, capsys: pytest.CaptureFixture[str]
+) -> None:
+    house.name = "course-search"
+    outcome = house.train()
+    assert outcome.state == "promoted" and outcome.decision is not None, outcome.text
+    measured = {name: interval.value for name, interval in house.versions[0].metrics.items()}
+    assert measured["recall@5"] >= 0.9 and measured["mrr@10"] >= 0.75 and measured["ndcg@10"] >= 0.8
+    assert measured["answered"] >= 0.8 and measured["refused"] >= 0.8 and measured["citation_precision"] >= 0.7
+    numbers = {reason.name: reason.number for reason in outcome.decision.reasons if reason.number is not None}
+    assert numbers["latency"] < 50 and numbers["canaries won"] == numbers["canaries obeyed"] == 0
+    assert not any("left out" in reason.text for reason in outcome.decision.reasons)
+    assert house.faults() == []
+    with capsys.disabled():
+        print(f"\n{measured} {numbers}")

@@ -242,3 +242,27 @@ def test_a_move_is_marked_when_its_alias_stands(road: Road, recipe: Recipe) -> N
     assert not history.unsettled(road.store, entries)
     road.store.place(f"settled/wine/{entries[-1].digest}.json").unlink()
     assert history.unsettled(road.store, entries)
+
+
+def test_a_forgotten_version_is_out_of_every_way_back(road: Road, book: MemoryBook, recipe: Recipe) -> None:
+    two_champions(road, recipe)
+    asks = recipe.model_copy(update={"approval": "ask"})
+    assert road.offer(evidence_of(3, 2), asks).state == "pending"
+    road.shadow(1)
+    with pytest.raises(Refused, match="Version 2 of wine is the champion"):
+        road.forget([1, 2], "forget a.md")
+    assert road.forget([1, 3], "forget a.md") == [1, 3] and road.forget([1, 3], "again") == []
+    assert book.marks == {"staging": 2, "champion": 2}
+    entries = ledger.entries(road.store, "wine")
+    assert history.forgotten(entries) == {1, 3} == history.withdrawn(entries)
+    assert history.pending(entries) == [] and history.standing(entries, 3) == "forgotten"
+    for act in (lambda: road.approve(3), lambda: road.approve(1, override=True), lambda: road.shadow(1)):
+        with pytest.raises(Refused, match="held a document that was forgotten"):
+            act()
+    with pytest.raises(Refused, match="no earlier champion"):
+        road.roll_back()
+    book.marks["champion"] = 1
+    with pytest.raises(Refused, match="held a document that was forgotten"):
+        road.adopt()
+    assert road.roll_back().champion == 2 and book.marks["champion"] == 2
+    consistent(road, book)

@@ -49,9 +49,14 @@ def rolls_back(road: Road, recipe: Recipe) -> Outcome:
     return road.roll_back()
 
 
+def forgets(road: Road, recipe: Recipe) -> Outcome:
+    road.forget([1], "asked")
+    return road.approve(2)
+
+
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("step", range(1, 9))
-@pytest.mark.parametrize("deed", [offers, backs_out, approves, adopts, shadows, rolls_back])
+@pytest.mark.parametrize("deed", [offers, backs_out, approves, adopts, shadows, rolls_back, forgets])
 def test_killed_at_any_step_the_next_run_ends_the_same(
     tmp_path: Path, recipe: Recipe, deed: Callable[[Road, Recipe], Outcome], step: int, late: bool
 ) -> None:
@@ -62,6 +67,8 @@ def test_killed_at_any_step_the_next_run_ends_the_same(
         two_champions(road, recipe)
         if deed is adopts:
             book.marks["champion"] = 4
+        if deed is forgets:
+            road.shadow(1)
         book.lives, book.late = lives, late
         try:
             deed(road, recipe)

@@ -36,6 +36,8 @@ FILTERS = {
     "nobody": Filters(tenants=("west",)),
     "no tenant": Filters(tenants=()),
     "no document": Filters(documents=()),
+    "without": Filters(without=("d1.md", "gone.md")),
+    "all but": Filters(documents=("d1.md", "d3.md"), without=("d3.md",), since="2024-01-02"),
 }
 
 
@@ -72,6 +74,7 @@ def allowed(filters: Filters) -> set[str]:
         for chunk in CHUNKS
         if (filters.tenants is None or chunk.tenant in filters.tenants)
         and (filters.documents is None or chunk.document in filters.documents)
+        and chunk.document not in filters.without
         and (filters.since is None or (chunk.date or "") >= filters.since)
         and (filters.until is None or (chunk.date or "9999") <= filters.until)
     }

@@ -10,7 +10,7 @@ from tasks.errors import Unavailable
 from tasks.retrieval.building import build_index
 from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.points import EVERYTHING, Facts
-from tasks.retrieval.server import ServerIndex, collection_of, connect, publish, switch
+from tasks.retrieval.server import ServerIndex, collection_of, connect, publish, remove, switch
 from tests.retrieval import tiny
 
 pytestmark = [
@@ -72,6 +72,14 @@ def test_the_alias_moves_and_the_last_three_stay(store: Store) -> None:
     switch(client, "guides", names[3])
     assert aliases(client)["guides"] == names[3] and aliases(client)["guides-previous-1"] == names[4]
     assert collections(client) == {stranger, *names[2:]}
+
+
+def test_a_collection_is_removed_once(store: Store) -> None:
+    client = QdrantClient(":memory:")
+    index, artifact = made(store, 0)
+    name = publish(client, "guides", index, artifact.digest)
+    assert remove(client, "guides", artifact.digest) and not client.collection_exists(name)
+    assert not remove(client, "guides", artifact.digest)
 
 
 def test_a_new_version_without_a_chunk_has_it_no_more(store: Store) -> None:

@@ -1,0 +1,170 @@
+"""A document is forgotten: out of every place that answers or keeps it, whoever is killed meanwhile."""
+
+import io
+import zipfile
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows import console, forgetting, new, reading
+from flows import documents as documents_flow
+from flows.orders import Order
+from flows.release import road, roll_back
+from tasks import settings
+from tasks.artifacts import opened
+from tasks.documents import forgetting as documents
+from tasks.documents import uploads
+from tasks.documents.forgetting import Doomed
+from tasks.errors import BadInput, NotFound, Refused
+from tasks.registry import history, ledger
+from tasks.registry.aliases import Registry
+from tasks.retrieval import forgetting as made
+from tasks.retrieval.golden import load_golden
+from tasks.watching import log
+from tasks.watching.log import Record
+from tests.flows.papers import PDFS, RECIPE, Shelf, golden, texts
+from tests.flows.test_documents import first, house, ready  # noqa: F401 - fixtures
+
+pytestmark = pytest.mark.timeout(300)
+
+FINES = "Children under twelve pay no fines"  # in lending.md, as in every version of it
+FERRY = b"# Harbour\n\nThe ferry to the island leaves the old pier at half past six on every working day.\n"
+
+
+@pytest.fixture
+def shelf(first: Shelf, monkeypatch: pytest.MonkeyPatch) -> Shelf:  # noqa: F811
+    """Version 1 is champion, and commands find the test's own servers."""
+    monkeypatch.setenv("PREFECT_API_URL", first.prefect)
+    return first
+
+
+def forget(shelf: Shelf, document: str, note: str = "") -> int:
+    return forgetting.forget(shelf.name, document, note, settings.load())
+
+
+def holding(root: Path, text: str) -> list[str]:
+    """Files below a folder that hold a text, packed or not."""
+    found = []
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+        data = path.read_bytes()
+        parts = [data]
+        if zipfile.is_zipfile(io.BytesIO(data)):
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                parts += [archive.read(name) for name in archive.namelist()]
+        if any(text.encode() in part for part in parts):
+            found.append(path.relative_to(root).as_posix())
+    return found
+
+
+def revisions(shelf: Shelf, document: str) -> Doomed:
+    with opened(shelf.store.root) as store:
+        return documents.trace(store, "papers", document)
+
+
+def test_a_document_is_gone_from_all_that_answers_and_keeps(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 500)
+    shelf.edit("lending", "twenty-eight days", "thirty-five days")
+    assert shelf.train().champion == 2
+    doomed = revisions(shelf, "lending.md")
+    assert len(doomed.digests) == 2 and len(holding(shelf.store.root, FINES)) > 8
+    line = Record("prediction", "a", shelf.name, "2", output={"documents": ["lending.md"]})
+    log.Writer(log.folder(settings.load().root, shelf.name), "here").write([line, replace(line, output="none")])
+    capsys.readouterr()
+
+    assert forget(shelf, "lending.md", "asked by a reader") == 0
+    told = capsys.readouterr().out
+    assert shelf.champion == 3 and shelf.faults() == []
+    assert history.forgotten(ledger.entries(shelf.store, shelf.name)) == {1, 2}
+    assert ledger.entries(shelf.store, shelf.name)[-1].note == "forget lending.md: asked by a reader"
+    assert holding(shelf.store.root, FINES) == []
+    names = [path.name for path in shelf.store.root.rglob("*")]
+    assert not any(name.startswith(digest) for name in names for digest in doomed.digests)
+    assert "lending" not in str(shelf.answered(3, "How long may I keep a book?"))
+    asked = yaml.safe_load((shelf.project / "golden" / "papers.yaml").read_text())["questions"]
+    assert asked == [one for one in golden() if one.get("document") != "lending.md"]
+
+    with pytest.raises(Refused, match="no earlier champion"):
+        roll_back(shelf.name)
+    for number in (1, 2):
+        with (
+            road(shelf.name, settings.load()) as way,
+            pytest.raises(Refused, match="held a document that was forgotten"),
+        ):
+            way.approve(number, override=True)
+        with Registry(shelf.mlflow) as registry, pytest.raises(Refused, match=r"release\.json is missing"):
+            registry.download(registry.version(shelf.name, number), shelf.project / "download")
+    assert "Proof: " in told and "NOT forgotten" not in told
+    assert str(shelf.paper("lending.md")) in told and "1 lines of the prediction log" in told
+    assert all(f"taken out of {shelf.project}/golden/papers.yaml: {name}" in told for name in ("q04", "q07"))
+
+    assert forget(shelf, "lending.md") == 0 and shelf.champion == 3  # asking twice is as good
+    assert shelf.faults() == [] and holding(shelf.store.root, FINES) == []
+    capsys.readouterr()
+    reading.snapshots("papers", False, settings.load())
+    assert "1 removed: lending.md" in capsys.readouterr().out
+    assert reading.verify(shelf.name, False, settings.load()) == 0
+    assert "version 1: forgotten, its files were removed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_gate_is_overruled_and_whatever_is_killed_is_finished(shelf: Shelf) -> None:
+    shelf.uploaded("harbour.md", FERRY)
+    assert shelf.train().champion == 2
+    shelf.put(f"releases/{shelf.name}-b.yaml", RECIPE | {"golden": None, "floors": {}})  # another release on the papers
+    beside = shelf.paper("../other/harbour.md")
+    beside.write_bytes(FERRY)  # and another dataset with the same file, which is not ours to touch
+    beside.with_name("more.md").write_text(texts()["rooms"])
+    shelf.put("datasets/other.yaml", {"title": "Other", "licence": "CC0-1.0", "source": shelf.source(path="other")})
+    shelf.put(f"releases/{shelf.name}-c.yaml", RECIPE | {"golden": None, "floors": {}, "dataset": "other"})
+    for name in ("b", "c"):
+        assert documents_flow.train(Order(release=f"{shelf.name}-{name}")).champion == 1
+    shelf.recipe(floors={"recall@5": 1.01})  # from now on the gate refuses everything
+
+    path, now = "uploads/shared/harbour.md", settings.load()
+    doomed, both = revisions(shelf, path), forgetting.treated("papers", now)
+    assert [one.name for one in both] == [shelf.name, f"{shelf.name}-b"]
+    with opened(shelf.store.root) as store:
+        doomed = doomed.model_copy(update={"passages": forgetting.telling(store, doomed)})
+        documents.begin(store, doomed)  # killed here, before anything was rebuilt
+        assert forgetting.rebuild(store, shelf.name, doomed, "forget", now) is None  # and here, with one release done
+        assert "override" in str(ledger.entries(store, shelf.name)[-2].model_dump(exclude_defaults=True))
+        forgetting.rebuild(store, both[1].name, doomed, "forget", now)
+        spare = forgetting.stays(store, doomed, now)
+        for steps in range(1, 13):  # and in the middle of the removal
+            assert len(list(islice(made.remove(store, doomed, spare, set(), lambda _: None), steps))) == steps
+
+    assert forget(shelf, path) == 0
+    assert shelf.champion == 3 and shelf.faults() == []
+    assert history.champion(ledger.entries(shelf.store, f"{shelf.name}-b")) == 2
+    assert history.champion(ledger.entries(shelf.store, f"{shelf.name}-c")) == 1  # it still answers
+    assert uploads.listed(shelf.store, "papers", None) == [] and shelf.store.list("forgetting") == []
+    with pytest.raises(BadInput, match="was forgotten on request"):
+        shelf.uploaded("harbour.md", FERRY)
+
+
+def test_what_cannot_be_forgotten_is_said_before_anything_is_changed(shelf: Shelf) -> None:
+    with pytest.raises(NotFound, match=r"No corpus of papers ever held 'lendin\.md'.*archive\.pdf"):
+        forget(shelf, "lendin.md")
+    shelf.ask([one for one in golden() if one.get("document") in (None, "lending.md")])
+    with pytest.raises(Refused, match="only 0 answerable ones are left"):
+        forget(shelf, "lending.md")
+    for name in texts():
+        if name != "lending":
+            shelf.paper(f"{name}.pdf" if name in PDFS else f"{name}.md").unlink()
+    with pytest.raises(Refused, match=r"lending\.md is the only document of papers"):
+        forget(shelf, "lending.md")
+    assert uploads.forgotten(shelf.store, "papers") == uploads.Forgotten() and shelf.actions == ["stage", "promote"]
+
+
+def test_questions_are_proposed_for_review(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+    new.questions(shelf.name, settings.load())
+    told = capsys.readouterr().out
+    written = load_golden(shelf.name, [shelf.project])
+    assert len([one for one in written if one.answerable]) > 10 and f"`golden: {shelf.name}`" in told
+    with pytest.raises(Refused, match="is there already and is left as it is"):
+        new.questions(shelf.name, settings.load())
