@@ -8,7 +8,7 @@ import httpx
 
 from flows import console, running
 from flows.orders import Order
-from flows.touring import part, service, train
+from flows.touring import PATIENCE, part, service, train
 from tasks.artifacts import opened, store_at
 from tasks.registry import ledger
 from tasks.registry.history import champion
@@ -23,7 +23,7 @@ QUESTIONS = (
     "What does an entry without a prediction get?",
     "What is the boiling point of tungsten?",
 )
-EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00", "Thursday, 23 April 2026, from 14:00")
+EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00 to 11:00", "Thursday, 23 April 2026, from 14:00 to 16:00")
 
 
 def run(settings: Settings) -> None:
@@ -87,10 +87,10 @@ def documents(settings: Settings) -> None:
                 "It is not the champion: refused, or rolled back by an earlier tour and not promoted again by itself."
             )
             return
-        running.settled_version(url, now)
+        running.settled_version(url, now, PATIENCE)
         ask(url, "When does the exam take place?")
         part("7. Roll back: one command, and the old date is back")
-        running.roll_back(settings, PAPERS, "the exam was not moved")
+        running.roll_back(settings, PAPERS, "the exam was not moved", PATIENCE)
         ask(url, "When does the exam take place?")
 
 

@@ -6,10 +6,10 @@ from prefect import flow
 
 from flows.candidates import register
 from flows.documents_candidate import Offered, build, evidence_for
-from flows.orders import Order, Papers, prepare
+from flows.orders import Order, Papers, endpoint, endpoint_of, prepare
 from flows.receipts import leave_receipt, say
 from flows.release import decided, published, qdrant
-from tasks.artifacts import Artifact, current, opened
+from tasks.artifacts import Artifact, Store, current, opened
 from tasks.documents import steps as documents
 from tasks.documents import uploads
 from tasks.documents.manifest import Changes
@@ -19,7 +19,7 @@ from tasks.registry.road import Outcome
 from tasks.retrieval import canaries
 from tasks.retrieval import steps as retrieval
 from tasks.retrieval.golden import Asked, load_golden
-from tasks.retrieval.judges import Judge, held
+from tasks.retrieval.judges import Judge, held, ragas_version
 from tasks.retrieval.specs import Embedding
 from tasks.settings import ROOT, Settings, load
 from tasks.sources import steps as sources
@@ -38,12 +38,17 @@ def train(order: Order) -> Outcome:
         outcome = decided(
             version, offered.ground, prepared, partial(evidence_for, offered, version, settings), settings
         )
-        digests = {document.path: document.digest for document in offered.corpus.documents}
-        uploads.settle(
-            store, prepared.dataset.name, digests, {one.document: one.reason for one in offered.parsed.problems}
-        )
+        settle_uploads(store, offered)
         leave_receipt(store, prepared, outcome)
         return published(outcome)
+
+
+def settle_uploads(store: Store, offered: Offered) -> None:
+    """Say of each upload whether it is in the index; what was not read for now waits."""
+    waiting, parsed = set(offered.parsed.passing), offered.parsed
+    digests = {one.path: one.digest for one in offered.corpus.documents if one.path not in waiting}
+    problems = {one.document: one.reason for one in parsed.problems}
+    uploads.settle(store, offered.snapshot.dataset, digests, problems)
 
 
 def make(prepared: Papers, settings: Settings) -> Offered:
@@ -53,10 +58,11 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     say(*corpus.notes)
     snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
-    parsed = documents.parse(snapshot.manifest, recipe.pages)
+    parsed = documents.parse(snapshot.manifest, recipe.pages, documents.reader(recipe.pages))
     say(f"{parsed.pages} pages, {parsed.parsed_now} documents read now in {parsed.seconds:.1f} s, the others known")
     say(*(f"  {count} documents are marked {mark}" for mark, count in parsed.marks.items()))
     say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
+    say(*(f"  {note}" for note in parsed.notes))
     weights = weights_of(recipe.embedding, settings)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)
     vectors = retrieval.embed_chunks(chunks.artifact, weights)
@@ -64,23 +70,30 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     index = retrieval.build_index(chunks.artifact, vectors)
     if server := qdrant(settings):
         say(f"collection {retrieval.publish_index(recipe.name, index, current().path(index), server)} on {server.url}")
-    pages = documents.images(snapshot.manifest, parsed.artifact).artifact if recipe.images else None
-    asked = questions(prepared, chunks.artifact, settings)
+    images = documents.images(snapshot.manifest, parsed.artifact) if recipe.images else None
+    if images:
+        say(*(f"  no image: {problem.document}: {problem.reason}" for problem in images.problems))
+    if waiting := [*parsed.passing, *(images.passing if images else [])]:
+        prepared.conditions["not read for now"] = ", ".join(waiting)  # no receipt stands for that: the next run tries
+    rerank = retrieval.keep_cross_encoder(recipe.search.rerank) if recipe.search.rerank else None
+    asked, at = questions(prepared, chunks.artifact, settings), endpoint_of(recipe.answers)
     say(*asked.notes)
-    evaluation = retrieval.evaluate_index(index, weights, asked.artifact, recipe.search, recipe.answers)
+    evaluation = retrieval.evaluate_index(index, weights, asked.artifact, recipe.search, recipe.answers, rerank, at)
     plots = retrieval.draw_plots(evaluation.scores, evaluation.threshold)
     checks: list[Check] = []
     if recipe.canaries:
         bound = evaluation.threshold
         planted = retrieval.probe_canaries(
-            chunks.artifact, vectors, weights, asked.artifact, recipe.search, recipe.answers, bound
+            chunks.artifact, vectors, weights, asked.artifact, recipe.search, recipe.answers, bound, rerank, at
         )
         checks += canaries.checks(planted)
     judged = None
     if settings.judge is not None:
-        by = Judge(model=settings.judge, ragas=settings.judge_ragas, embeddings=settings.judge_embeddings)
-        judged, told = held(partial(retrieval.judge_answers, evaluation.scores, asked.artifact, chunks.artifact, by))
+        made = (evaluation.scores, asked.artifact, chunks.artifact)
+        judged, told = held(lambda: retrieval.judge_answers(*made, judge_of(settings)))
         checks += told
+        if judged is None:
+            prepared.conditions["judge"] = "no verdict"  # no receipt stands for that: the next run asks again
     return Offered(
         prepared=prepared,
         corpus=corpus,
@@ -89,9 +102,11 @@ def make(prepared: Papers, settings: Settings) -> Offered:
         weights=weights,
         chunks=chunks.artifact,
         index=index,
-        pages=pages,
+        pages=images.artifact if images else None,
+        rerank=rerank,
         asked=asked,
         evaluation=evaluation,
+        judge=settings.judge,
         judged=judged,
         plots=plots,
         checks=checks,
@@ -104,6 +119,18 @@ def questions(prepared: Papers, chunks: Artifact, settings: Settings) -> Asked:
     if name is None:
         return retrieval.propose_questions(chunks)
     return retrieval.settle_questions(load_golden(name, settings.folders), chunks)
+
+
+def judge_of(settings: Settings) -> Judge:
+    """The judge of the settings, with where it is asked and the version of RAGAS; Unavailable where there is none."""
+    python = settings.judge_ragas
+    return Judge(
+        model=str(settings.judge),
+        ragas=python,
+        embeddings=settings.judge_embeddings,
+        endpoint=endpoint(),
+        version=ragas_version(python) if python else "",
+    )
 
 
 def weights_of(embedding: Embedding, settings: Settings) -> Artifact:

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flows.candidates import Built, lineage_of, present
-from flows.orders import Papers
+from flows.orders import Papers, endpoint_of
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.documents.parse import ParsedCorpus
@@ -13,15 +14,15 @@ from tasks.registry import history, ledger, records
 from tasks.registry.gate import BASELINE, Check, Evidence
 from tasks.registry.versions import Candidate, Data
 from tasks.retrieval import steps as retrieval
-from tasks.retrieval.evaluation import Evaluation
+from tasks.retrieval.evaluation import Evaluation, read_rows
 from tasks.retrieval.evidence import Facts, Side, gather
 from tasks.retrieval.golden import Asked
 from tasks.retrieval.judges import Judged
-from tasks.retrieval.prompts import Prompt
-from tasks.retrieval.release_folder import Made
+from tasks.retrieval.metrics import ranking
+from tasks.retrieval.release_folder import OUTPUT, Made
+from tasks.retrieval.served import read_release
 from tasks.settings import Settings
 
-PROMPT = Prompt()
 MAKING = ("embedding", "pages", "chunks", "search", "answers", "images")
 
 
@@ -37,8 +38,10 @@ class Offered:
     chunks: Artifact
     index: Artifact
     pages: Artifact | None
+    rerank: Artifact | None
     asked: Asked
     evaluation: Evaluation
+    judge: str | None
     judged: Judged | None
     plots: Artifact
     checks: Sequence[Check]
@@ -50,22 +53,23 @@ class Offered:
     @property
     def ground(self) -> str:
         """What a decision is about: the newest corpus, and the questions that are asked of it."""
-        return f"{self.snapshot.dataset}@{self.snapshot.version}, questions {self.asked.artifact.digest[:8]}"
+        judge = f", judged by {self.judged.by}" if self.judged else ", no verdict of the judge" if self.judge else ""
+        return f"{self.snapshot.dataset}@{self.snapshot.version}, questions {self.asked.artifact.digest[:8]}{judge}"
 
     @property
     def code_digest(self) -> str:
-        """Of all that turns documents into an index: the rooms' code and the recipe's making."""
+        """Of all that turns documents into an index and its answers: the rooms' code and the recipe's making."""
         making = self.prepared.recipe.model_dump(mode="json", include=set(MAKING))
         code = [closure("tasks.documents.steps"), closure("tasks.retrieval.steps")]
-        return sha256(canonical([code, making, self.evaluation.threshold]))
+        return sha256(canonical([code, making, self.rerank and self.rerank.digest, OUTPUT, self.evaluation.threshold]))
 
     @property
     def key(self) -> str:
-        """Names the version: the same index, answered from in the same way."""
+        """Names the version: the same index, answered from in the same way; `answers` holds the prompt."""
         making = self.prepared.recipe.model_dump(mode="json", include={"search", "answers"})
-        pages = self.pages.digest if self.pages else None
-        digests = [self.index.digest, self.weights.digest, pages]
-        return sha256(canonical([self.release, digests, making, self.evaluation.threshold]))
+        parts = [self.index, self.weights, self.pages, self.rerank]
+        digests = [part and part.digest for part in parts]
+        return sha256(canonical([self.release, digests, making, OUTPUT, self.evaluation.threshold]))
 
 
 def build(offered: Offered) -> Built:
@@ -85,9 +89,9 @@ def made(offered: Offered) -> Made:
         weights=offered.weights,
         chunks=offered.chunks,
         pages=offered.pages,
+        rerank=offered.rerank,
         search=recipe.search,
         answers=recipe.answers,
-        prompt=PROMPT,
         inputs={
             "snapshot": {"dataset": snapshot.dataset, "version": snapshot.version, "digest": snapshot.digest},
             "manifest": snapshot.manifest.model_dump(mode="json"),
@@ -125,8 +129,18 @@ def described(offered: Offered, folder: Artifact) -> Candidate:
             source=canonical(snapshot.source).decode(),
         ),
         plots=store.path(offered.plots),
-        prompt=[{"role": role, "content": getattr(PROMPT, role)} for role in ("system", "user")],
+        tables={"questions": questions_table(offered.evaluation)},
+        prompt=[{"role": role, "content": getattr(recipe.answers.prompt, role)} for role in ("system", "user")],
     )
+
+
+def questions_table(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The scores of each question; answers stay in the store, where a forgotten document is taken out of them."""
+    shown = {"id", "question", "document", "answerable", "rank", "answered", "confidence"}
+    return [
+        row.model_dump(include=shown) | (ranking(row.rank) if row.answerable else {})
+        for row in read_rows(evaluation.scores)
+    ]
 
 
 def evidence_for(offered: Offered, version: int, settings: Settings) -> Evidence:
@@ -157,5 +171,6 @@ def evidence_for(offered: Offered, version: int, settings: Settings) -> Evidence
 def side_of(offered: Offered, record: records.VersionRecord, settings: Settings) -> Side:
     """An earlier version, asked the newest questions with its own index, model and threshold."""
     present(offered.release, record, settings)
-    evaluation = retrieval.evaluate_release(record.folder, offered.asked.artifact)
+    asked = endpoint_of(read_release(current().path(record.folder)).answers)
+    evaluation = retrieval.evaluate_release(record.folder, offered.asked.artifact, asked)
     return Side(version=f"champion v{record.version}", scores=evaluation.scores)

@@ -154,14 +154,12 @@ def removed(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], setti
     with Registry(settings.mlflow_url) as registry:
         for name in names:
             for record in forgotten(store, name):
-                version = registry.version(name, record.version)
-                for folder in ("release", "plots"):
-                    registry.remove_files(version, folder)
+                registry.remove_files(registry.version(name, record.version))
                 if record.plots and record.plots.uri not in spare:
                     store.remove(record.plots.uri)
                 files += 1
                 remove_local(name, record.version, settings)
-    return [*done, ("versions emptied in MLflow (release.json, prompt, plots)", files)]
+    return [*done, ("versions emptied in MLflow (release, prompt, plots, tables)", files)]
 
 
 def stays(store: Store, doomed: Doomed, settings: Settings) -> set[str]:

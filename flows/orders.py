@@ -1,19 +1,22 @@
 """What a user asks to be trained, and what stands behind it: recipe, dataset, contract and their digests."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from flows.kinds import KINDS, kind_of
-from tasks.artifacts import canonical, current, sha256
+from tasks.artifacts import canonical, current, folder_digest, sha256
 from tasks.documents.corpus import corpus_state
+from tasks.documents.tesseract import tesseract
 from tasks.errors import BadInput
 from tasks.planning import Line, Receipt, load_receipt, plan, receipt_name
 from tasks.registry.recipes import Recipe, load_recipe, parsed
-from tasks.retrieval.specs import DocumentsRecipe
+from tasks.retrieval.specs import AnswerOptions, DocumentsRecipe
 from tasks.settings import ROOT, Settings
-from tasks.sources.catalog import Dataset, load_dataset
+from tasks.sources.catalog import Dataset, load_dataset, masked
 from tasks.sources.contracts import Contract, load_contract
 from tasks.sources.local import check_files
 from tasks.sources.state import parse_files, source_state
@@ -127,10 +130,24 @@ def prepare(order: Order, settings: Settings) -> Prepared:
 
 
 def surroundings(recipe: DocumentsRecipe, settings: Settings) -> list[object]:
-    """What a documents release depends on outside its recipe and folder: the embedding model, a judge, a server."""
+    """What a documents release depends on outside its recipe and folder: the embedding model, a judge, a server, the
+    address of a language model, a cross-encoder."""
     model = load_dataset(recipe.embedding.dataset, settings.folders) if recipe.embedding.dataset else None
     judge = [settings.judge, settings.judge_ragas, settings.judge_embeddings]
-    return [model and model.model_dump(mode="json"), judge, settings.qdrant and settings.qdrant[0]]
+    asked = endpoint() if settings.judge else endpoint_of(recipe.answers)
+    cross = recipe.search.rerank and folder_digest(Path(recipe.search.rerank))
+    read = [one and one.model_dump(mode="json") for one in (model, tesseract(recipe.pages))]
+    return [read, judge, settings.qdrant and settings.qdrant[0], asked, cross]
+
+
+def endpoint_of(answers: AnswerOptions) -> str:
+    """The address of the language model that answers; none where the answers are extractive."""
+    return endpoint() if answers.generator == "openai" else ""
+
+
+def endpoint() -> str:
+    """OpenAI's own, unless the native variable names another."""
+    return masked(os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
 
 
 def planned(prepared: Prepared) -> tuple[Receipt | None, list[Line]]:

@@ -17,7 +17,7 @@ from prefect.runtime import deployment, flow_run
 
 from flows import console
 from flows.orders import Prepared, recipe_of
-from tasks.artifacts import Store, store_at
+from tasks.artifacts import Artifact, Store, store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
 from tasks.registry import history, ledger, records
@@ -59,15 +59,19 @@ def qdrant(settings: Settings) -> Server | None:
 
 def follow_champion(store: Store, release: str, server: Server, settings: Settings) -> None:
     """Let the alias of a documents release on the Qdrant server name the champion's collection."""
-    champion = history.champion(ledger.entries(store, release))
+    entries = ledger.entries(store, release)
+    champion = history.champion(entries)
     if champion is None or recipe_of(release, settings).kind != "documents":
         return
     from tasks.retrieval.opening import publish_index, switch_alias
     from tasks.retrieval.served import read_release
 
-    index = read_release(store.path(records.version(store, release, champion).folder)).index
+    def index_of(version: int) -> Artifact:
+        return read_release(store.path(records.version(store, release, version).folder)).index
+
+    index = index_of(champion)
     publish_index(release, index, store.path(index), server)  # a rollback may lead to one that was dropped
-    switch_alias(release, index, server)
+    switch_alias(release, index, server, [index_of(version) for version in history.waiting(entries)])
 
 
 def traveller() -> str:

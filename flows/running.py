@@ -19,6 +19,8 @@ from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings
 from tasks.watching.replicas import replicas
 
+SETTLING = 15  # seconds in which a service should have loaded the version that it follows
+
 
 def train(order: Order, settings: Settings) -> Outcome:
     """Train a release up to its decision. Local files are looked at before anything is started."""
@@ -76,14 +78,14 @@ def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outco
     return outcome
 
 
-def roll_back(settings: Settings, name: str, note: str) -> None:
+def roll_back(settings: Settings, name: str, note: str, patience: float = SETTLING) -> None:
     """Roll back, then ask the services that sent a heartbeat which version answers."""
     outcome = move(settings, name, lambda way: way.roll_back(note))
     for beat in replicas(settings.root, name):
-        console.out.print(f"  {beat.url} answers with version {settled_version(beat.url, outcome.champion)}")
+        console.out.print(f"  {beat.url} answers with version {settled_version(beat.url, outcome.champion, patience)}")
 
 
-def settled_version(url: str, wanted: int | None, patience: float = 5) -> str:
+def settled_version(url: str, wanted: int | None, patience: float = SETTLING) -> str:
     """The version that a service answers with, as soon as it is the wanted one or patience ends."""
     deadline, version = time.monotonic() + patience, "none: it cannot be reached"
     while time.monotonic() < deadline and version != str(wanted):

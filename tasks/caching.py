@@ -69,13 +69,15 @@ def stored(record: Path) -> Any:
 
 
 def drop_if_stale(record: Path, function: Callable[..., Any]) -> None:
-    """A record counts only if it has the function's return type and its artifacts are whole."""
+    """A record counts only if it has the function's return type and its artifacts are whole, and if what it tells was
+    not `passing`: for that run alone."""
     if not record.exists():
         return
     try:
         result = stored(record)
-        TypeAdapter(get_type_hints(function)["return"]).validate_python(result)
+        found = TypeAdapter(get_type_hints(function)["return"]).validate_python(result)
         whole = all(artifacts.current().whole(artifact) for artifact in artifacts_in(result))
+        whole = whole and not getattr(found, "passing", None)
     except (ValueError, ValidationError, TypeError):
         whole = False
     if not whole:

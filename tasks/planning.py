@@ -20,7 +20,15 @@ from tasks.errors import NotFound
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("flows", "tasks", "bentos")
 INFRASTRUCTURE = {f"tasks.{name}" for name in ("caching", "artifacts", "settings", "errors", "planning", "processes")}
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "PIL": "pillow"}
+DISTRIBUTIONS = {  # where the module's name is not the distribution's: looking it up there takes 100 ms
+    "PIL": "pillow",
+    "_bentoml_sdk": "bentoml",
+    "markdown_it": "markdown-it-py",
+    "opentelemetry": "opentelemetry-sdk",
+    "qdrant_edge": "qdrant-edge-py",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 Parsed = tuple[str, tuple[str, ...]]

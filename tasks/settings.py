@@ -1,5 +1,6 @@
 """All settings, in one place: defaults < [tool.penstock] in pyproject < .env < .env.$PENSTOCK_ENV < environment."""
 
+import base64
 import difflib
 import os
 from pathlib import Path
@@ -64,7 +65,7 @@ class Settings(BaseSettings):
     serve_threads: int = Field(2, ge=1, description="Long requests that a service works on at once; more with an LLM")
     embed_threads: int = Field(1, ge=1, description="Threads that embed one question in a service")
     max_upload_bytes: int = Field(20 << 20, ge=1, description="Largest document that /v1/documents takes")
-    log_text: bool = Field(False, description="Whether questions and answers are logged and traced as text; feedback always is")
+    log_text: bool = Field(False, description="Whether questions and answers are kept as text; feedback always is")
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")
 
@@ -93,6 +94,15 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """API of Prefect: the native variable wins."""
         return os.environ.get("PREFECT_API_URL") or self.local_prefect
+
+    @property
+    def prefect_headers(self) -> dict[str, str]:
+        """What Prefect's API asks of its callers, by the native variables."""
+        if key := os.environ.get("PREFECT_API_KEY"):
+            return {"Authorization": f"Bearer {key}"}
+        if told := os.environ.get("PREFECT_API_AUTH_STRING"):
+            return {"Authorization": f"Basic {base64.b64encode(told.encode()).decode()}"}
+        return {}
 
     @property
     def mlflow_url(self) -> str:

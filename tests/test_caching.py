@@ -14,6 +14,7 @@ import pytest
 from prefect import flow
 from prefect.runtime import flow_run
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from pydantic import BaseModel
 
 from tasks import artifacts
 from tasks.artifacts import Artifact, Store
@@ -89,6 +90,28 @@ def test_a_record_of_another_type_is_a_miss() -> None:
     record = records() / steps[2].key
     record.write_bytes(record.read_bytes().replace(b"Artifact", b"NoSuchClass"))
     assert ran() == ["total"]
+
+
+class Told(BaseModel):
+    passing: list[str] = []
+
+
+def tell(trouble: bool) -> Told:
+    calls.append("tell")
+    return Told(passing=["a full disk"] if trouble else [])
+
+
+tell_step = cached(tell)
+
+
+@pytest.mark.parametrize("trouble", [True, False])
+def test_what_may_be_gone_another_time_is_asked_again(trouble: bool) -> None:
+    @flow
+    def asked() -> Told:
+        return tell_step(trouble)
+
+    assert asked() == asked()
+    assert calls == ["tell"] * (2 if trouble else 1)
 
 
 def test_two_threads_with_one_key_compute_once() -> None:

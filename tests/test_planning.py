@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_the_closure_crosses_modules_and_names_versions(house: Path) -> None:
     code = code_of("tasks.features", house)
     assert set(code) == {"tasks.features", "tasks.helpers", "numpy"}
     assert code["numpy"] == numpy.__version__
+
+
+def test_every_package_that_the_project_imports_has_a_version() -> None:
+    files = [file for part in planning.OURS for file in (planning.ROOT / part).rglob("*.py")]
+    imported = {name.partition(".")[0] for file in files for name in planning.parsed(file.read_bytes())[1]}
+    others = imported - sys.stdlib_module_names - set(planning.OURS) - {"ragas"}  # ragas: in an environment of its own
+    assert {"qdrant_edge", "markdown_it", "numpy"} <= others
+    assert [name for name in sorted(others) if not planning.version(name)] == []
 
 
 def test_infrastructure_is_left_out(house: Path) -> None:

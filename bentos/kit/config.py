@@ -26,7 +26,9 @@ class Config:
     baked_version: str = ""
     mlflow_url: str = ""
     prefect_url: str = ""
+    prefect_headers: dict[str, str] = field(default_factory=dict, repr=False)
     store: str = "var/store"
+    takes_uploads: bool = True  # whether trainings read the store that uploads go to
     keys: Keys = field(default_factory=lambda: Keys([]))
     poll_s: float = 1.0
     max_body_bytes: int = 4 << 20
@@ -44,10 +46,8 @@ class Config:
 
 def configured(settings: Settings, baked: Path | None, baked_version: str) -> Config:
     host, port = bound()
-    # a bento holds the code in its own folder: what it writes does not belong there
-    root = settings.data_root or Path.home() / ".penstock" if baked else settings.root
     return Config(
-        root=root,
+        root=settings.root,
         follow=settings.follow,
         release=settings.release,
         folder=settings.folder,
@@ -55,7 +55,9 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         baked_version=baked_version,
         mlflow_url=settings.mlflow_url,
         prefect_url=settings.prefect_url,
-        store=settings.artifacts or str(root / "store"),
+        prefect_headers=settings.prefect_headers,
+        store=settings.store,
+        takes_uploads=baked is None or settings.artifacts is not None,
         keys=keys_of(settings),
         poll_s=settings.poll_interval,
         max_body_bytes=settings.max_body_bytes,
@@ -70,6 +72,13 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         replica=settings.replica or f"{socket.gethostname()}-{port}{worker()}",
         url=f"http://{socket.gethostname() if host == ANYWHERE else host}:{port}",
     )
+
+
+def homed() -> None:
+    """Before the settings of a bento are read, here and in a challenger's process: it holds the code in its own folder,
+    and what it writes does not belong there."""
+    if load().data_root is None:
+        os.environ["PENSTOCK_DATA_ROOT"] = str(Path.home() / ".penstock")
 
 
 def keys_of(settings: Settings) -> Keys:

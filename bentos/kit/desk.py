@@ -52,13 +52,19 @@ class Desk(Generic[M]):
         self.since = 0.0
         self.uploads: set[str] = set()  # paths whose body may be as large as a document
         self.heard: Callable[[Record], None] | None = None  # told of feedback, after it was logged
-        self.ends: list[Callable[[], None]] = []  # called when the service stops
+        self.vital: set[str] = set()  # codes of reasons for which nothing can be answered
+        self.tasks: set[asyncio.Task[Any]] = set()  # cancelled when the service stops
+        self.ends: list[Callable[[], None]] = []  # called when the service stops, in a thread
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-log")
         self._written: Future[bytes] | None = None
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(max_workers=self.config.threads, thread_name_prefix="penstock")
+
+    @cached_property
+    def waiting(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(max_workers=self.config.threads, thread_name_prefix="penstock-waiting")
 
     def serving(self) -> Handle[M]:
         """The version that answers now: hold it as a context while answering."""
@@ -70,6 +76,10 @@ class Desk(Generic[M]):
     async def apart(self, work: Any, *arguments: Any) -> Any:
         """Run long work in a thread, so that short requests are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
+
+    async def outside(self, work: Any, *arguments: Any) -> Any:
+        """The same for what may wait long for another machine, such as a language model's: nothing else waits then."""
+        return await asyncio.get_running_loop().run_in_executor(self.waiting, work, *arguments)
 
     def swap(self, handle: Handle[M]) -> None:
         """Let another version answer from the next request on; the old one ends with its last request."""
@@ -123,7 +133,7 @@ class Desk(Generic[M]):
         """Status and body of /ready: 503 only where nothing can answer."""
         known = self.reasons if self.reasons or self.handle else {"starting": "no version is loaded yet"}
         reasons = [{"code": code, "message": message} for code, message in known.items()]
-        if self.handle is None:
+        if self.handle is None or self.vital & self.reasons.keys():
             return 503, {"status": "not ready", "reasons": reasons}
         told = {"release": self.handle.release.release, "version": self.handle.version, "reasons": reasons}
         return 200, {"status": "degraded" if reasons else "ready", **told}
@@ -164,7 +174,8 @@ class Desk(Generic[M]):
         if self.log is not None:
             self.log.close()
         leave(self.config.root, self.config.replica)
-        self.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self.pool, self.waiting):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def downloads(self, release: str, version: str) -> Path:
         return self.config.root / "served" / release / f"v{version}"

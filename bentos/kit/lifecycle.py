@@ -48,9 +48,10 @@ class Lifecycle:
             self.tasks.append(asyncio.create_task(self._outlived(os.getppid())))
 
     async def stop(self) -> None:
-        for task in self.tasks:
+        tasks = [*self.tasks, *self.desk.tasks]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self.tasks.clear()
         await self.desk.shadow.stop()
         if self.follower is not None:

@@ -13,7 +13,7 @@ from bentoml._internal.configuration.containers import BentoMLContainer
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from bentos.kit.config import bound, configured, keys_of
+from bentos.kit.config import bound, configured, homed, keys_of
 from bentos.kit.desk import Desk
 from bentos.kit.keys import check_binding
 from bentos.kit.shell import Shell
@@ -43,7 +43,10 @@ class KitService(Service[Any]):
         logging.getLogger("penstock").setLevel(logging.INFO)
         logging.getLogger("uvicorn.access").propagate = False  # without a handler uvicorn writes no access log
         try:
-            desk.config = configured(load(), *self.baked())
+            folder, version = self.baked()
+            if folder is not None:
+                homed()
+            desk.config = configured(load(), folder, version)
             check_binding(bound()[0], desk.config.keys)
         except PenstockError as error:
             logger.critical("%s", error)

@@ -25,17 +25,21 @@ logger = logging.getLogger("penstock")
 SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 CLOCK = "penstock.clock"  # in the ASGI scope: the request's time limit; an answer that streams moves it on
 FRAMING = 64 << 10  # what a multipart form adds to the file in it
+SLOWEST = 32 << 10  # bytes a second at which a document must arrive, or its time runs out
 PROBES = {"/livez", "/health", "/readyz", "/ready", "/metrics"}
 
 
 class Exchange:
-    """One request on its way: counts the body, adds the request id, remembers the status."""
+    """One request on its way: counts the body, adds the request id, remembers the status.
 
-    __slots__ = ("limit", "receive", "received", "request_id", "send", "status")
+    With `more_time` the body of a document moves its clock on: so much a second while it arrives, then anew."""
+
+    __slots__ = ("clock", "deadline", "limit", "receive", "received", "request_id", "send", "status", "timeout_s")
 
     def __init__(self, receive: Receive, send: Send, request_id: bytes, limit: int) -> None:
         self.receive, self.send, self.request_id, self.limit = receive, send, request_id, limit
         self.received = self.status = 0
+        self.clock: asyncio.Timeout | None = None
 
     async def read(self) -> Message:
         message = await self.receive()
@@ -43,7 +47,16 @@ class Exchange:
             self.received += len(message.get("body", b""))
             if self.received > self.limit:
                 raise too_large(self.limit)
+            if self.clock is not None:
+                arriving = message.get("more_body", False)
+                now = asyncio.get_running_loop().time()
+                when = self.deadline + self.received / SLOWEST if arriving else now + self.timeout_s
+                self.clock.reschedule(when)
         return message
+
+    def more_time(self, clock: asyncio.Timeout, timeout_s: float) -> None:
+        self.clock, self.timeout_s = clock, timeout_s
+        self.deadline = asyncio.get_running_loop().time() + timeout_s
 
     async def write(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -108,6 +121,8 @@ class Shell:
         try:
             async with asyncio.timeout(config.timeout_s) as scope[CLOCK], slots:
                 self.waiting, self.running, queued = self.waiting - 1, self.running + 1, False
+                if scope["path"] in self.desk.uploads:
+                    exchange.more_time(scope[CLOCK], config.timeout_s)
                 await self.app(scope, exchange.read, exchange.write)
         except TimeoutError:
             if scope[CLOCK].expired():

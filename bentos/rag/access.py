@@ -27,7 +27,6 @@ async def filters(desk: Desk[Rag], request: Request, model: Rag, asked: Narrowed
     """What the query is held to: by the key, by the asker, and by what was taken out of the documents."""
     who = tenants(desk, request)
     documents = tuple(asked.documents) if asked and asked.documents else None
-    if gone := await withheld.paths(model):
-        documents = tuple(path for path in documents or model.shelf if path not in gone)
+    without = tuple(sorted(await withheld.paths(model)))
     since, until = (asked.since, asked.until) if asked else (None, None)
-    return Filters(tenants=who, documents=documents, since=since, until=until)
+    return Filters(tenants=who, documents=documents, without=without, since=since, until=until)

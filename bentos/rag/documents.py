@@ -1,5 +1,6 @@
 """/v1/documents: uploads in, the shelf out. What is uploaded is answered from by the version that is trained next."""
 
+import shlex
 from typing import Any, Literal
 
 from starlette.datastructures import UploadFile
@@ -13,6 +14,7 @@ from bentos.kit.handle import Handle
 from bentos.kit.keys import caller
 from bentos.rag import events
 from bentos.rag.access import Tenants, sees, tenants
+from bentos.rag.events import Prefect
 from bentos.rag.model import Rag
 from bentos.rag.schemas import Known
 from bentos.rag.sniffing import sniffed
@@ -20,12 +22,19 @@ from bentos.rag.withheld import Withheld
 from tasks.artifacts import Store, store_at
 from tasks.documents import uploads
 from tasks.documents.uploads import Upload
-from tasks.errors import NotFound
+from tasks.errors import NotFound, Refused
 
 MOST = 1000
 FARTHEST = 10**9
 WAITING = "It is answered from as soon as a version that holds it serves."
-GONE = "No answer rests on it any more; the next version does not hold it."
+GONE = (
+    "No answer rests on it any more, and the next version does not hold it. Its bytes stay in the artifact store: "
+    "`penstock forget {} {}` removes them."
+)
+NO_STORE = (
+    "This image of a release has no artifact store that trainings read, so an upload would lead nowhere; set "
+    "PENSTOCK_ARTIFACTS to the store of the trainings."
+)
 BINARY = {"type": "string", "format": "binary"}
 FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
 TAKES = {
@@ -39,43 +48,45 @@ NAME = {"name": "name", "in": "query", "schema": {"type": "string"}, "descriptio
 LIMIT = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": MOST}}
 OFFSET = {"name": "offset", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": FARTHEST}}
 READING = (401, 403, 404, 422, 429, 500, 503, 504)
-SENDING = (400, 401, 403, 413, 415, 422, 429, 500, 503, 504)
+SENDING = (400, 401, 403, 409, 413, 415, 422, 429, 500, 503, 504)
 
 
 def operations(desk: Desk[Rag], withheld: Withheld) -> list[Operation]:
-    scope, one = "documents", "/v1/documents/{id}"
+    scope, one, prefect = "documents", "/v1/documents/{id}", Prefect()
     return [
         Operation(
-            "POST", "/v1/documents", upload(desk, withheld), "Add a document", scope, "Known",
+            "POST", "/v1/documents", upload(desk, withheld, prefect), "Add a document", scope, "Known",
             errors=SENDING, name="add_document", status=202, parameters=[NAME], takes=TAKES, upload=True,
         ),
         Operation(
-            "GET", "/v1/documents", shelf(desk), "The documents", scope, "Shelf",
+            "GET", "/v1/documents", shelf(desk, prefect), "The documents", scope, "Shelf",
             errors=READING, name="documents", parameters=[LIMIT, OFFSET],
         ),
         Operation(
-            "GET", one, status(desk), "What became of an upload", scope, "Known",
+            "GET", one, status(desk, prefect), "What became of an upload", scope, "Known",
             errors=READING, name="document", parameters=[ID],
         ),
         Operation(
-            "DELETE", one, delete(desk, withheld), "Take an upload out", scope, "Known",
+            "DELETE", one, delete(desk, withheld, prefect), "Take an upload out", scope, "Known",
             errors=READING, name="delete_document", parameters=[ID],
         ),
     ]  # fmt: skip
 
 
-def upload(desk: Desk[Rag], withheld: Withheld) -> Handler:
+def upload(desk: Desk[Rag], withheld: Withheld, prefect: Prefect) -> Handler:
     async def upload(request: Request) -> Response:
+        if not desk.config.takes_uploads:
+            raise Refused(NO_STORE)
         name, data = await received(request)
         if len(data) > desk.config.max_upload_bytes:
             raise Problem(413, f"The document is larger than {desk.config.max_upload_bytes} bytes; split it.")
-        sniffed(data, name)
+        await desk.apart(sniffed, data, name)
         with desk.serving() as handle:
             dataset, tenant = handle.model.dataset, caller(request.scope).tenant
             taken = await desk.apart(uploads.add, store_at(desk.config.store), dataset, name, data, tenant)
             withheld.stale()
-            note = await announced(desk, handle, events.UPLOADED, taken)
-            told = known(taken, handle.model) | {"note": note}
+            problem = await announced(desk, prefect, handle, events.UPLOADED, taken)
+            told = known(taken, handle.model) | {"note": problem or WAITING}
         return answer(told, 202)
 
     return upload
@@ -97,13 +108,14 @@ async def received(request: Request) -> tuple[str, bytes]:
         return file.filename, await file.read()
 
 
-def shelf(desk: Desk[Rag]) -> Handler:
+def shelf(desk: Desk[Rag], prefect: Prefect) -> Handler:
     async def shelf(request: Request) -> Response:
         limit, offset = whole(request, "limit", 100, 1, MOST), whole(request, "offset", 0, 0, FARTHEST)
         with desk.serving() as handle:
             found = await desk.apart(documents, store_at(desk.config.store), handle.model, tenants(desk, request))
-        told = {"documents": found[offset : offset + limit], "total": len(found), "version": handle.version}
-        return answer(told)
+            part = found[offset : offset + limit]
+            await hinted(desk, prefect, handle, part)
+        return answer({"documents": part, "total": len(found), "version": handle.version})
 
     return shelf
 
@@ -119,12 +131,11 @@ def documents(store: Store, model: Rag, who: Tenants) -> list[dict[str, Any]]:
     """What the caller may see: uploads with their state, and the indexed documents beside them."""
     groups = [None] if who is None else who
     taken = [one for tenant in groups for one in uploads.listed(store, model.dataset, tenant)]
-    deleted = {(one.path, one.digest) for one in uploads.deleted(store, model.dataset)}
-    gone = uploads.forgotten(store, model.dataset)
+    deleted, gone = uploads.withdrawn(store, model.dataset), uploads.forgotten(store, model.dataset)
     found = {
         path: indexed(path, model)
         for path, one in model.shelf.items()
-        if sees(who, one.tenant) and (path, one.revision) not in deleted and not gone.holds(path, one.revision)
+        if sees(who, one.tenant) and not deleted.holds(path, one.revision) and not gone.holds(path, one.revision)
     }
     found |= {one.path: known(one, model) for one in taken if not gone.holds(one.path, one.digest)}
     return [found[path] for path in sorted(found)]
@@ -152,12 +163,22 @@ def known(one: Upload, model: Rag) -> dict[str, Any]:
     ).model_dump()  # fmt: skip
 
 
-def status(desk: Desk[Rag]) -> Handler:
+async def hinted(desk: Desk[Rag], prefect: Prefect, handle: Handle[Rag], told: list[dict[str, Any]]) -> None:
+    """Say of what waits where it waits for nothing."""
+    waiting = [one for one in told if one["status"] == "pending"]
+    if waiting and (problem := await prefect.waiting(desk.config, handle.release.release)):
+        for one in waiting:
+            one["note"] = problem
+
+
+def status(desk: Desk[Rag], prefect: Prefect) -> Handler:
     async def status(request: Request) -> Response:
         with desk.serving() as handle:
             store, model = store_at(desk.config.store), handle.model
             one = await desk.apart(visible, store, model.dataset, request.path_params["id"], tenants(desk, request))
-            return answer(known(one, model))
+            told = known(one, model)
+            await hinted(desk, prefect, handle, [told])
+        return answer(told)
 
     return status
 
@@ -173,7 +194,7 @@ def visible(store: Store, dataset: str, id: str, who: Tenants) -> Upload:
     return uploads.find(store, dataset, id, groups[-1])
 
 
-def delete(desk: Desk[Rag], withheld: Withheld) -> Handler:
+def delete(desk: Desk[Rag], withheld: Withheld, prefect: Prefect) -> Handler:
     """Only a key of the document's own tenant may take it out."""
 
     async def delete(request: Request) -> Response:
@@ -181,18 +202,16 @@ def delete(desk: Desk[Rag], withheld: Withheld) -> Handler:
         with desk.serving() as handle:
             store, model = store_at(desk.config.store), handle.model
             one = await desk.apart(uploads.delete, store, model.dataset, request.path_params["id"], own)
-            withheld.stale()
-            note = await announced(desk, handle, events.DELETED, one)
-            told = known(one, model) | {"status": "deleted", "note": f"{GONE} {note}" if note else GONE}
+            withheld.withdraw(one.path)
+            problem = await announced(desk, prefect, handle, events.DELETED, one)
+            gone = GONE.format(handle.release.release, shlex.quote(one.path))
+            told = known(one, model) | {"status": "deleted", "note": f"{gone} {problem}" if problem else gone}
         return answer(told)
 
     return delete
 
 
-async def announced(desk: Desk[Rag], handle: Handle[Rag], event: str, one: Upload) -> str | None:
-    """Tell Prefect; the sentence for the caller."""
+async def announced(desk: Desk[Rag], prefect: Prefect, handle: Handle[Rag], event: str, one: Upload) -> str | None:
+    """Tell Prefect; a sentence for the caller where nothing will come of it."""
     payload = {"id": one.id, "path": one.path, "digest": one.digest, "tenant": one.tenant}
-    problem = await events.announce(
-        desk.config.prefect_url, event, handle.model.dataset, handle.release.release, payload
-    )
-    return problem or (WAITING if event == events.UPLOADED else None)
+    return await prefect.announce(desk.config, event, handle.model.dataset, handle.release.release, payload)

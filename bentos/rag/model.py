@@ -18,9 +18,13 @@ from tasks.artifacts import Artifact
 from tasks.documents.chunk_file import read_chunks
 from tasks.errors import BadInput, NotFound
 from tasks.retrieval.answers import Answer, Ask
+from tasks.retrieval.generators import OpenAIGenerator
 from tasks.retrieval.opening import Server
 from tasks.retrieval.served import Served
 from tasks.retrieval.store import Filters, Hit
+
+NOTHING = Filters(documents=("",))
+IN_TIME = 0.8  # of a request's time: a model that is silent for so long is told of, before the request is given up
 
 
 @dataclass
@@ -63,12 +67,17 @@ class Rag:
         with self._used():
             return self.served.answer(request)
 
-    def image(self, document: str, page: int) -> Path:
-        """The rendered page; NotFound where it was not rendered."""
+    def reach(self) -> None:
+        """Unavailable or Refused where the index, which may be on a server, is out of reach."""
+        with self._used():
+            self.served.index.count(NOTHING)
+
+    def image(self, document: str, page: int) -> tuple[Path, str]:
+        """The rendered page and its digest; NotFound where it was not rendered."""
         artifact = as_artifact(self.images.get(document, {}).get(str(page)))
         if artifact is None:
             raise NotFound(f"There is no image of page {page} of {document!r}; only cited pages are rendered.")
-        return piece(self.folder, artifact)
+        return piece(self.folder, artifact), artifact.digest
 
     def close(self) -> None:
         with self._lock:
@@ -116,6 +125,8 @@ def load_rag(folder: Path, release: ReleaseFile) -> Rag:
     settings = loading()
     server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
     served = Served.load(folder, partial(piece, folder), settings.embed_threads, server)
+    if isinstance(served.generator, OpenAIGenerator):
+        served.generator.hurry(settings.request_timeout * IN_TIME)
     return Rag(folder, parts.inputs.snapshot.dataset, served, shelf(folder, parts.chunks), images(folder, parts.pages))
 
 

@@ -17,7 +17,8 @@ from tasks.errors import NotFound
 IMAGES = {"image/png": b"\x89PNG\r\n\x1a\n", "image/webp": b"RIFF", "image/jpeg": b"\xff\xd8\xff"}
 NUMBER = re.compile(r"[1-9][0-9]{0,6}")
 HEADERS = {
-    "Cache-Control": "private, max-age=3600",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Cookie, X-API-Key, Authorization",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
@@ -55,17 +56,20 @@ def show(desk: Desk[Rag], withheld: Withheld) -> Handler:
             hidden = known is None or not sees(tenants(desk, request), known.tenant)
             if hidden or document in await withheld.paths(handle.model):
                 raise NotFound(f"There is no document {document[:200]!r}; see /v1/documents.")
-            data, media = await desk.apart(picture, handle.model, document, int(page))
-        return Response(data, headers=HEADERS, media_type=media)
+            data, media, digest = await desk.apart(picture, handle.model, document, int(page))
+        headers = HEADERS | {"ETag": f'"{digest}"'}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(data, headers=headers, media_type=media)
 
     return show
 
 
-def picture(model: Rag, document: str, page: int) -> tuple[bytes, str]:
-    """Bytes and media type, told by the bytes: nothing but an image is given out."""
-    path = model.image(document, page)
+def picture(model: Rag, document: str, page: int) -> tuple[bytes, str, str]:
+    """Bytes, media type and digest; the type is told by the bytes: nothing but an image is given out."""
+    path, digest = model.image(document, page)
     data = path.read_bytes()
     media = next((media for media, start in IMAGES.items() if data.startswith(start)), None)
     if media is None:
         raise NotFound(f"There is no image of page {page} of {document!r}.")
-    return data, media
+    return data, media, digest

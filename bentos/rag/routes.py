@@ -18,6 +18,7 @@ from bentos.kit.openapi import Described
 from bentos.kit.traces import Traces
 from bentos.rag import documents, log, pages
 from bentos.rag.access import filters
+from bentos.rag.health import INDEX, MODEL, Health
 from bentos.rag.model import Rag
 from bentos.rag.schemas import Query, Question, describe
 from bentos.rag.stream import EventSource, streamed
@@ -33,13 +34,13 @@ def app(desk: Desk[Rag]) -> FastAPI:
     def schemas(_handle: Handle[Any] | None) -> Described:
         return describe()
 
-    traces, withheld = Traces(desk), Withheld(desk)
+    traces, withheld, health = Traces(desk), Withheld(desk), Health(desk)
     operations = [
         Operation(
-            "POST", "/v1/ask", ask(desk, traces, withheld), "Answer from the documents", "ask", "Answered", "Question",
-            gives=EVENTS,
+            "POST", "/v1/ask", ask(desk, traces, withheld, health), "Answer from the documents", "ask", "Answered",
+            "Question", gives=EVENTS,
         ),
-        Operation("POST", "/v1/search", search(desk, withheld), "Find passages", "ask", "Found", "Query"),
+        Operation("POST", "/v1/search", search(desk, withheld, health), "Find passages", "ask", "Found", "Query"),
         *documents.operations(desk, withheld),
         *pages.operations(desk, withheld),
         *page.operations(desk),
@@ -55,7 +56,7 @@ async def body(request: Request, kind: type[B]) -> B:
         raise unfit(error) from None
 
 
-def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld) -> Handler:
+def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld, health: Health) -> Handler:
     async def ask(request: Request) -> Response:
         question = await body(request, Question)
         with desk.serving() as handle:
@@ -64,19 +65,24 @@ def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld) -> Handler:
             given = Ask(question=question.question, messages=told_before or None, filters=seen, top_k=question.top_k)
             asked = log.Asked(request, question, given)
             if question.stream:
-                return await streamed(request, events(desk, traces, handle, asked), desk.config.timeout_s)
-            found = await desk.apart(handle.model.ask, given)
+                return await streamed(request, events(desk, traces, health, handle, asked), desk.config.timeout_s)
+            async with health.watched(handle.model, INDEX, MODEL):
+                found = await desk.outside(handle.model.ask, given)
             await log.keep(desk, traces, handle, asked, found)
         return answer(told(found, handle, request))
 
     return ask
 
 
-async def events(desk: Desk[Rag], traces: Traces, handle: Handle[Rag], asked: log.Asked) -> EventSource:
+async def events(desk: Desk[Rag], traces: Traces, health: Health, handle: Handle[Rag], asked: log.Asked) -> EventSource:
     """The answer's text in pieces, then the whole of it; each piece is waited for in a thread."""
     with handle:
         pieces: Iterator[str | Answer] = handle.model.stream(asked.ask)
-        while (found := await desk.apart(next, pieces, None)) is not None:
+        while True:
+            async with health.watched(handle.model, INDEX, MODEL):
+                found = await desk.outside(next, pieces, None)
+            if found is None:
+                return
             if isinstance(found, str):
                 yield "delta", {"text": found}
             else:
@@ -94,12 +100,13 @@ def told(found: Answer, handle: Handle[Rag], request: Request) -> dict[str, Any]
     }
 
 
-def search(desk: Desk[Rag], withheld: Withheld) -> Handler:
+def search(desk: Desk[Rag], withheld: Withheld, health: Health) -> Handler:
     async def search(request: Request) -> Response:
         query = await body(request, Query)
         with desk.serving() as handle:
             seen = await filters(desk, request, handle.model, query.filters, withheld)
-            hits = await desk.apart(handle.model.search, query.query, query.top_k, seen)
+            async with health.watched(handle.model, INDEX):
+                hits = await desk.apart(handle.model.search, query.query, query.top_k, seen)
         results = [citation.model_dump() for citation in citations(hits)]
         return answer({"results": results, "version": handle.version, "request_id": request_id(request)})
 

@@ -25,6 +25,8 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
     """
     source, store = folder_source(dataset, files), current()
     gone, listing = uploads.forgotten(store, dataset.name), look(source)
+    for found in (one for one in listing.files if path_of(one.path, source) in gone.paths):
+        listing.note(found.path, "a document at that path was forgotten; a new one needs another name")
     listing.files = [found for found in listing.files if path_of(found.path, source) not in gone.paths]
     housed = [found for found in listing.files if not source.tenants or _tenant(found.path, source)]
     homeless, listing.files = len(listing.files) - len(housed), housed

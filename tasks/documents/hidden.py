@@ -8,10 +8,28 @@ import pymupdf
 SMALL = 1.0  # points: nothing that is meant to be read is smaller
 PALE = 230  # of 255, each channel
 CONTRAST = 24  # of 255, between the darkest and the lightest spot around a word
+NEAR = 40  # of 255, each channel: the colour of a word and of the area it stands on
+MANY = 200  # areas: looking at the page is cheaper than at each of them
 PAINTED = 16 | 32  # a character that is filled or stroked
 UNSEEN = re.compile("[\U000e0000-\U000e007f\u202a-\u202e\u2060-\u2069\ufeff\u200b\u00ad]")
 TAGGED = re.compile("[\U000e0020-\U000e007e]{4,}")
 CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+
+
+Box = tuple[float, float, float, float]
+Area = tuple[Box, int]  # and its colour
+
+
+def channels(colour: int) -> tuple[int, int, int]:
+    return colour >> 16 & 255, colour >> 8 & 255, colour & 255
+
+
+def pale(colour: int) -> bool:
+    return min(channels(colour)) >= PALE
+
+
+def alike(one: int, other: int) -> bool:
+    return all(abs(a - b) < NEAR for a, b in zip(channels(one), channels(other), strict=True))
 
 
 def visible(text: str) -> str:
@@ -25,10 +43,13 @@ def smuggles(text: str) -> bool:
 
 
 class Sight:
-    """What can be seen of one page's spans; the page is only drawn when a span is as pale as paper."""
+    """What can be seen of one page's spans; the page is only drawn when a span is as pale as paper, or nearly of the
+    colour of an area that it stands on. `areas` are the boxes and colours that are filled."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, areas: list[Area] | None = None) -> None:
         self.page = page
+        self.areas = areas or []
+        self.near: dict[int, list[Box]] = {}
         box = page.rect
         self.left, self.top, self.right, self.bottom = box.x0 - 1, box.y0 - 1, box.x1 + 1, box.y1 + 1
         self.layer: bool | None = None
@@ -44,12 +65,20 @@ class Sight:
         elif span["alpha"] < 20 or not span["char_flags"] & PAINTED:
             seen = self.over_scan()
             self.recognised |= seen
-        elif colour >= PALE << 16 and colour >> 8 & 255 >= PALE and colour & 255 >= PALE:
+        elif pale(colour) or (self.areas and self.on_its_own(span["bbox"], colour)):
             seen = self.contrast(span["bbox"]) >= CONTRAST
         else:
             return True
         self.removed |= not seen and not span["text"].isspace()
         return seen
+
+    def on_its_own(self, box: Box, colour: int) -> bool:
+        """Whether the middle of the box stands on an area of nearly this colour; with very many areas it may."""
+        if colour not in self.near:
+            self.near[colour] = [area for area, filled in self.areas if alike(filled, colour)]
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        near = self.near[colour]
+        return len(near) > MANY or any(x0 <= x <= x1 and y0 <= y <= y1 for x0, y0, x1, y1 in near)
 
     def over_scan(self) -> bool:
         """Whether an image fills most of the page: then invisible text is what a scanner's OCR put there."""
@@ -57,7 +86,7 @@ class Sight:
             self.layer = covered(self.page)
         return self.layer
 
-    def contrast(self, box: tuple[float, float, float, float]) -> int:
+    def contrast(self, box: Box) -> int:
         if self.drawn is None:
             self.drawn = self.page.get_displaylist()
         area = pymupdf.Rect(box) & self.page.rect

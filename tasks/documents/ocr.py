@@ -1,48 +1,19 @@
-"""Pages that are only a picture, read by Tesseract where it is installed: MuPDF has the engine but no languages."""
+"""Pages that are only a picture, read by Tesseract: MuPDF has the engine, the languages come with the program."""
 
-import os
-import shutil
-import subprocess
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pymupdf
 
 from tasks.documents.pdf_lines import Line
-from tasks.errors import BadInput
+from tasks.documents.tesseract import Tesseract
 
 DPI = 200
-MISSING = (
-    "{name} has pages that are only pictures, and the program Tesseract that reads them is not installed: "
-    "install tesseract-ocr with its languages, or set ocr: false."
-)
-PLACES = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
 
 
-@cache
-def trained() -> str | None:
-    """The folder with Tesseract's languages."""
-    program = shutil.which("tesseract")
-    if program is None:
-        return None
-    told = subprocess.run([program, "--list-langs"], capture_output=True, text=True, timeout=30).stdout
-    named = [part for part in told.split('"')[1:2] if part]
-    for place in [os.environ.get("TESSDATA_PREFIX", ""), *named, *PLACES]:
-        if place and any(Path(place).glob("*.traineddata")):
-            return place
-    return None
-
-
-def recognised(page: Any, number: int, name: str) -> list[Line]:
-    """The lines that Tesseract finds; BadInput when it is not there."""
-    folder = trained()
-    if folder is None:
-        raise BadInput(MISSING.format(name=name))
-    known = {path.stem for path in Path(folder).glob("*.traineddata")} - {"osd"}
-    chosen = "+".join(sorted(known, key=lambda code: (code != "eng", code))[:3])
+def recognised(page: Any, number: int, reader: Tesseract, languages: tuple[str, ...]) -> list[Line]:
+    """The lines that Tesseract finds."""
     text_page = page.get_textpage_ocr(
-        flags=pymupdf.TEXTFLAGS_TEXT, language=chosen, dpi=DPI, full=True, tessdata=folder
+        flags=pymupdf.TEXTFLAGS_TEXT, language="+".join(languages), dpi=DPI, full=True, tessdata=reader.folder
     )
     lines = []
     for block in page.get_text("dict", textpage=text_page)["blocks"]:

@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,12 +16,13 @@ from tasks.documents import jobs
 from tasks.documents.manifest import Corpus, Document
 from tasks.documents.parsed import PageOptions, Parsed
 from tasks.documents.pieces import Pieces, log, progress
-from tasks.documents.pool import Result, Work, run
-from tasks.errors import BadInput
+from tasks.documents.pool import Limits, Result, Work, run
+from tasks.documents.tesseract import ADVICE, Tesseract
+from tasks.errors import BadInput, Unavailable
 from tasks.planning import closure
 
 OCR = 3600.0  # more seconds for a document whose pages may all be pictures
-SHOWN = 3
+SHOWN, MOST_PAGES = 3, 10
 
 
 class Problem(BaseModel):
@@ -33,7 +35,9 @@ class Problem(BaseModel):
 
 
 class ParsedCorpus(BaseModel):
-    """`artifact` holds a ParsedDocument per line, in the order of the manifest; `marks` counts documents by mark."""
+    """`artifact` holds a ParsedDocument per line, in the order of the manifest; `marks` counts documents by mark.
+
+    `passing` are the problems that may be gone another time: such a result stands for this run alone."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,20 +48,24 @@ class ParsedCorpus(BaseModel):
     marks: dict[str, int]
     parsed_now: int
     seconds: float
+    passing: list[str] = []
+    notes: list[str] = []
 
 
-def parse_corpus(manifest: Artifact, options: PageOptions) -> ParsedCorpus:
+def parse_corpus(manifest: Artifact, options: PageOptions, reader: Tesseract | None = None) -> ParsedCorpus:
     """Read all documents; those read before under the same options and code are taken from the store.
 
-    Raises BadInput where not one of them can be read.
+    `reader` is what `tesseract(options)` found: it reads pages that are only pictures.
+    Raises BadInput where not one document can be read, Unavailable where this machine is to blame.
     """
     started, store = time.monotonic(), current()
     corpus = Corpus.model_validate_json(store.read_bytes(manifest))
-    known = Pieces(store, "parsed", options.model_dump(), closure("tasks.documents.parsers"))
+    reading = Reading(options, reader)
+    known = Pieces(store, "parsed", reading.key(), closure("tasks.documents.parsers"))
     new = [document for document in corpus.documents if known.get(document.digest, _name(document)) is None]
-    passing = dict(_parse_new(new, options, known, store))
+    passing = dict(_parse_new(new, reading, known, store))
     count, marks = Counter[str](), Counter[str]()
-    problems = []
+    problems, notes = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "parsed.jsonl"
         with path.open("wb") as file:
@@ -69,9 +77,10 @@ def parse_corpus(manifest: Artifact, options: PageOptions) -> ParsedCorpus:
                 else:
                     count.update({"documents": 1, "pages": told["parsed"]["pages"]})
                     marks.update(told["parsed"]["marks"])
+                    notes += unread(document.path, told["parsed"]["unread"])
                 line = {"path": document.path, "digest": document.digest, "tenant": document.tenant} | told
                 file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-        _refuse_nothing(corpus, problems)
+        _refuse_nothing(corpus, problems, len(passing))
         artifact = store.put_file("parsed", path, ".jsonl")
     return ParsedCorpus(
         artifact=artifact,
@@ -79,21 +88,50 @@ def parse_corpus(manifest: Artifact, options: PageOptions) -> ParsedCorpus:
         pages=count["pages"],
         problems=problems,
         marks=dict(sorted(marks.items())),
+        passing=sorted(passing),
+        notes=[*notes, *reading.notes(marks["image only"])],
         parsed_now=len(new),
         seconds=round(time.monotonic() - started, 3),
     )
 
 
-def _parse_new(
-    documents: list[Document], options: PageOptions, known: Pieces, store: Store
-) -> Iterator[tuple[str, bytes]]:
+@dataclass(frozen=True)
+class Reading:
+    """What decides, beside its bytes and the code, how a document is read."""
+
+    options: PageOptions
+    reader: Tesseract | None
+
+    def key(self) -> list[object]:
+        reader = self.reader.model_dump(exclude={"folder"}) if self.reader else None
+        return [self.options.model_dump(), reader, Limits().model_dump(), OCR]
+
+    def told(self, name: str) -> dict[str, Any]:
+        reader = self.reader.model_dump() if self.reader else None
+        return {"name": name, "options": self.options.model_dump(), "reader": reader}
+
+    def notes(self, pictures: int) -> list[str]:
+        missing = self.options.ocr and self.reader is None and pictures
+        return [f"{pictures} documents have pages that are only pictures, left unread: {ADVICE}."] if missing else []
+
+
+def unread(path: str, pages: list[int]) -> list[str]:
+    """What to say about pages on which reading failed."""
+    return [f"{path}: {len(pages)} of its pages could not be read: {some_pages(pages)}."] if pages else []
+
+
+def some_pages(pages: list[int]) -> str:
+    return ", ".join(map(str, pages[:MOST_PAGES])) + (", …" if len(pages) > MOST_PAGES else "")
+
+
+def _parse_new(documents: list[Document], reading: Reading, known: Pieces, store: Store) -> Iterator[tuple[str, bytes]]:
     """Read documents and keep each as soon as it is read; gives the problems that may be gone another time."""
     works = [
         Work(
             path=store.path(document.artifact),
             size=document.size,
-            told={"name": _name(document), "options": options.model_dump()},
-            more=OCR if options.ocr else 0.0,
+            told=reading.told(_name(document)),
+            more=OCR if reading.options.ocr else 0.0,
         )
         for document in documents
     ]
@@ -126,8 +164,9 @@ def _name(document: Document) -> str:
     return PurePosixPath(document.path).name
 
 
-def _refuse_nothing(corpus: Corpus, problems: list[Problem]) -> None:
+def _refuse_nothing(corpus: Corpus, problems: list[Problem], passing: int) -> None:
     if len(problems) < len(corpus.documents):
         return
     shown = "; ".join(f"{problem.document}: {problem.reason}" for problem in problems[:SHOWN])
-    raise BadInput(f"Not one of the {len(problems)} documents of {corpus.dataset} can be read: {shown}")
+    kind = Unavailable if passing else BadInput
+    raise kind(f"Not one of the {len(problems)} documents of {corpus.dataset} can be read: {shown}")

@@ -9,12 +9,13 @@ Mark = Literal["repaired", "garbled", "encrypted", "image only", "hidden text re
 
 
 class PageOptions(BaseModel):
-    """How documents are read; `ocr` reads pages that hold only an image, where Tesseract is installed."""
+    """How documents are read; `ocr` reads pages that hold only an image, where Tesseract has the languages for it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tables: bool = True
     ocr: bool = False
+    ocr_languages: tuple[str, ...] = Field(("eng",), min_length=1)
     max_pages: int = Field(5000, ge=1)
 
 
@@ -40,7 +41,9 @@ class Block(BaseModel):
 
 
 class Parsed(BaseModel):
-    """One document. `date` is an ISO day from its own metadata; `labels` are printed page numbers where they differ."""
+    """One document. `date` is an ISO day from its own metadata; `labels` are printed page numbers where they differ.
+
+    `unread` are the pages on which reading failed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,3 +57,4 @@ class Parsed(BaseModel):
     blocks: list[Block] = []
     marks: list[Mark] = []
     labels: list[str] = []
+    unread: list[int] = []

@@ -7,10 +7,13 @@ from tasks.documents.html import parse_html
 from tasks.documents.markdown import parse_markdown
 from tasks.documents.parsed import PageOptions, Parsed
 from tasks.documents.pdf import parse_pdf, stem
+from tasks.documents.sniff import is_markup
+from tasks.documents.tesseract import Tesseract
 from tasks.documents.text import decode, parse_text
 from tasks.errors import BadInput
 
 HEAD = 1024  # bytes: a PDF may have something before its mark
+BEGINNING = 4096  # characters: before them a text shows whether it is HTML
 KNOWN = (
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -21,17 +24,19 @@ KNOWN = (
     (b"{\\rtf", "an RTF file"),
 )
 WIDE = (b"\xff\xfe", b"\xfe\xff")  # UTF-16
-MARKUP = re.compile(r"\s*(?:<!--.*?-->\s*|<\?xml.*?\?>\s*)*<(?:!doctype\s+html|html[\s>])", re.DOTALL | re.IGNORECASE)
 CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?([A-Za-z0-9_-]{1,40})", re.IGNORECASE)
 
 
-def parse_bytes(data: bytes, name: str, options: PageOptions) -> Parsed:
-    """Read a PDF, Markdown, HTML or text document; BadInput says in one sentence why it cannot be read."""
+def parse_bytes(data: bytes, name: str, options: PageOptions, reader: Tesseract | None = None) -> Parsed:
+    """Read a PDF, Markdown, HTML or text document; BadInput says in one sentence why it cannot be read.
+
+    `reader` reads pages that are only pictures, where the options ask for it.
+    """
     suffix = PurePosixPath(name).suffix.lower()
     if not data.strip():
         raise BadInput(f"{name} is empty: leave it out or export it again.")
     if b"%PDF-" in data[:HEAD] and not looks_like_text(data, suffix):
-        return parse_pdf(data, name, options)
+        return parse_pdf(data, name, options, reader)
     kind = next((kind for mark, kind in KNOWN if data.startswith(mark)), "")
     if suffix == ".pdf":
         raise BadInput(f"{name} is named .pdf but is {kind or 'not a PDF'}: export it again.")
@@ -53,7 +58,7 @@ def parse_words(data: bytes, name: str, suffix: str, options: PageOptions) -> Pa
     text = decode(data, name, stated[1].decode().lower() if stated and marked else "")
     if "\0" in text or not text.strip():
         raise BadInput(f"{name} is {'a binary file of an unknown kind' if text.strip() else 'empty'}: leave it out.")
-    if marked or MARKUP.match(text[:4096]):
+    if marked or is_markup(text[:BEGINNING]):
         parsed = parse_html(text, name)
     elif suffix in (".md", ".markdown"):
         parsed = parse_markdown(text, name)

@@ -17,6 +17,7 @@ from tasks.documents.parsed import Block, Heading, Mark, PageOptions, Parsed
 from tasks.documents.pdf_lines import Line, Page, read_page
 from tasks.documents.pdf_paragraphs import Joiner, Placed, placed
 from tasks.documents.tables import lift
+from tasks.documents.tesseract import ADVICE, Tesseract
 from tasks.errors import BadInput
 
 # what MuPDF raises on broken files: EmptyFileError and FileDataError are RuntimeErrors
@@ -30,9 +31,10 @@ DATE = re.compile(r"^(?:D:)?(\d{4})(\d\d)?(\d\d)?")
 
 @dataclass(slots=True)
 class Read:
-    """The pages of a document and what was noticed on the way."""
+    """The pages of a document, those on which reading failed, and what was noticed on the way."""
 
     pages: list[Page]
+    unread: list[int]
     marks: set[Mark]
 
 
@@ -58,7 +60,7 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__
 
 
-def parse_pdf(data: bytes, name: str, options: PageOptions) -> Parsed:
+def parse_pdf(data: bytes, name: str, options: PageOptions, reader: Tesseract | None = None) -> Parsed:
     """One PDF; BadInput says why it cannot be read."""
     with opened(data, name) as document:
         count = len(document)
@@ -66,15 +68,15 @@ def parse_pdf(data: bytes, name: str, options: PageOptions) -> Parsed:
             raise BadInput(
                 f"{name} has {count} pages; at most {options.max_pages} are read: split it or raise max_pages."
             )
-        read = read_pages(document, count, name, options)
+        read = read_pages(document, count, name, options, reader)
         try:
             return assemble(document, count, name, read)
         except BROKEN as error:
             raise BadInput(f"{name} cannot be read to its end ({reason(error)}): export it again.") from None
 
 
-def read_pages(document: Any, count: int, name: str, options: PageOptions) -> Read:
-    read = Read([], set())
+def read_pages(document: Any, count: int, name: str, options: PageOptions, reader: Tesseract | None) -> Read:
+    read = Read([], [], set())
     if document.metadata.get("encryption"):
         read.marks.add("encrypted")
     failed = ""
@@ -82,14 +84,15 @@ def read_pages(document: Any, count: int, name: str, options: PageOptions) -> Re
         try:
             source = loaded(document, number)
             page = read_page(source, number)
-            if options.ocr and page.picture:
-                page.lines = ocr.recognised(source, number, name)
+            if reader and page.picture:
+                page.lines = ocr.recognised(source, number, reader, options.ocr_languages)
                 page.recognised = bool(page.lines)
             if options.tables and len(page.lines) >= FEW:
                 lift(page, source)
         except BROKEN as error:
             failed = failed or f"page {number}: {reason(error)}"
             read.marks.add("repaired")
+            read.unread.append(number)
             continue
         read.pages.append(page)
         note(page, read.marks)
@@ -99,7 +102,16 @@ def read_pages(document: Any, count: int, name: str, options: PageOptions) -> Re
         raise BadInput(f"{name} has no page that can be read ({failed}): export it again.")
     if not any(page.lines or page.picture for page in read.pages):
         raise BadInput(f"{name} has nothing that can be seen on its {count} pages: leave it out.")
+    if not any(page.lines for page in read.pages):
+        raise BadInput(f"{name} has only pictures on its pages: {advice(options, reader)}.")
     return read
+
+
+def advice(options: PageOptions, reader: Tesseract | None) -> str:
+    """What to do about a document without any text."""
+    if not options.ocr:
+        return "set pages.ocr: true to have them read"
+    return "Tesseract found no words there; leave it out" if reader else f"Tesseract is not installed; {ADVICE}"
 
 
 def loaded(document: Any, number: int) -> Any:
@@ -136,6 +148,7 @@ def assemble(document: Any, count: int, name: str, read: Read) -> Parsed:
         blocks=blocks,
         marks=sorted(read.marks),
         labels=labels_of(document, count),
+        unread=read.unread,
     )
 
 

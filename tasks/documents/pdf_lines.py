@@ -75,13 +75,14 @@ class Page:
 
 
 def read_page(page: Any, number: int) -> Page:
-    sight = Sight(page)
+    blocks = page.get_text("dict", flags=FLAGS)["blocks"]
+    sight = Sight(page, [(block["bbox"], block["color"]) for block in blocks if block["type"] == 3 and fills(block)])
     lines: list[Line] = []
     across: list[Box] = []
     down: list[Box] = []
     odd: Counter[tuple[float, float]] = Counter()
     drawn = False
-    for block in page.get_text("dict", flags=FLAGS)["blocks"]:
+    for block in blocks:
         if block["type"] == 3:
             drawn = True
             sort_rule(block, across, down)
@@ -138,6 +139,12 @@ def turn(line: Line, direction: tuple[float, float], origin: tuple[float, float]
     line.x0, line.x1 = min(x for x, _ in corners), max(x for x, _ in corners)
     line.y0, line.y1 = min(y for _, y in corners), max(y for _, y in corners)
     line.base = origin[1] * dx - origin[0] * dy
+
+
+def fills(block: dict[str, Any]) -> bool:
+    """Whether a vector is an area that a word can stand on, rather than a rule."""
+    x0, y0, x1, y1 = block["bbox"]
+    return not block["stroked"] and min(x1 - x0, y1 - y0) > THIN
 
 
 def sort_rule(block: dict[str, Any], across: list[Box], down: list[Box]) -> None:

@@ -17,19 +17,22 @@ from pydantic import BaseModel, ConfigDict
 from tasks.errors import Unavailable
 
 Job = Callable[[Path, dict[str, Any]], bytes]
+SHOWN = 3
 KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "PATH", "TESSDATA_PREFIX", "TMPDIR", "TZ")  # no key or password
 
 
 class Limits(BaseModel):
-    """What a file may take: processor time in seconds, `wall` times that by the clock, and bytes of address space."""
+    """What a file may take: processor time in seconds, `wall` times that by the clock but never more than `longest`,
+    and bytes of address space; `result` bounds what is made of it."""
 
     model_config = ConfigDict(frozen=True)
 
     seconds: float = 60.0
     seconds_per_mb: float = 30.0
     wall: float = 6.0
+    longest: float = 7200.0
     memory: int = 2 << 30
-    result: int = 1 << 30
+    result: int = 64 << 20
     files: int = 200  # after which a child is replaced, so that no leak grows for long
 
 
@@ -58,7 +61,10 @@ class Result(BaseModel):
 def run(
     job: Job, works: Sequence[Work], preload: tuple[str, ...] = (), workers: int = 2, limits: Limits | None = None
 ) -> Iterator[Result]:
-    """A result for every file, in the order in which they are done. `job` is a function of a module, found by name."""
+    """A result for every file, in the order in which they are done. `job` is a function of a module, found by name.
+
+    Raises Unavailable, after all others, where this machine is to blame that files were not read.
+    """
     if not works:
         return
     with tempfile.TemporaryDirectory(prefix="penstock-pages-") as name:
@@ -76,9 +82,16 @@ def run(
             sandbox = _start(folder, log)
         try:
             assert sandbox.stdout is not None
-            yield from map(_result, sandbox.stdout, [folder] * len(works))
+            faults = []
+            for line in sandbox.stdout:
+                told = json.loads(line)
+                if told.pop("fault"):
+                    faults.append((works[told["number"]], told["problem"]))
+                else:
+                    yield _result(told, folder)
             if sandbox.wait() != 0:
                 raise Unavailable(f"The reader of documents ended early: {_last_words(folder)}. Run again.")
+            _refuse(faults)
         finally:
             sandbox.kill()
             sandbox.communicate()
@@ -91,8 +104,14 @@ def _start(folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
 
 
-def _result(line: bytes, folder: Path) -> Result:
-    told = json.loads(line)
+def _refuse(faults: list[tuple[Work, str]]) -> None:
+    if faults:
+        names = ", ".join(str(work.told.get("name") or work.path.name) for work, _ in faults[:SHOWN])
+        more = f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
+        raise Unavailable(f"{names}{more} could not be read here ({faults[0][1]}): mend that, then run again.")
+
+
+def _result(told: dict[str, Any], folder: Path) -> Result:
     if told["problem"] is not None:
         return Result.model_validate(told)
     path = folder / str(told["number"])

@@ -7,6 +7,7 @@ from tasks.documents import jobs
 from tasks.documents.pieces import Pieces
 from tasks.documents.pool import Work, run
 from tasks.documents.taking import Taken, reference
+from tasks.errors import Unavailable
 from tasks.planning import closure
 from tasks.sources.folders import shown
 
@@ -14,7 +15,9 @@ MARKDOWN = (".md", ".markdown")
 
 
 def rendered(taken: Taken, store: Store) -> Taken:
-    """The same documents, each Markdown file under the name of the PDF that was made of it."""
+    """The same documents, each Markdown file under the name of the PDF that was made of it.
+
+    Unavailable where one could not be rendered now but may be another time: it must not pass for removed."""
     sources = {path: one for path, one in taken.artifacts.items() if PurePosixPath(path).suffix.lower() in MARKDOWN}
     done = Taken({path: one for path, one in taken.artifacts.items() if path not in sources}, taken.notes)
     known = Pieces(store, "rendered", closure("tasks.documents.guides"))
@@ -30,6 +33,10 @@ def rendered(taken: Taken, store: Store) -> Taken:
     works = [work(path, source, store) for path, source in waiting.values()]
     for result in run(jobs.render_markdown, works, preload=("tasks.documents.guides",)):
         target, (path, source) = [*waiting.items()][result.number]
+        if result.passing:
+            raise Unavailable(
+                f"{shown(path)}: {result.problem}; run again, or leave it out by the dataset's `exclude`."
+            )
         if result.body is None:
             done.notes.append(f"{shown(path)} is left out: {result.problem}")
             continue
@@ -45,7 +52,9 @@ def target_of(path: str) -> str:
 
 
 def work(path: str, source: Artifact, store: Store) -> Work:
-    return Work(path=store.path(source), size=source.meta["size"], told={"title": PurePosixPath(path).stem})
+    return Work(
+        path=store.path(source), size=source.meta["size"], told={"title": PurePosixPath(path).stem, "name": path}
+    )
 
 
 def stored(data: bytes, store: Store) -> Artifact:

@@ -3,7 +3,8 @@
     python -m tasks.documents.sandbox FOLDER
 
 FOLDER holds order.json; each result goes there too, and a line of JSON about it to stdout. Messages between the
-processes are JSON: what a hostile file made of a child cannot reach its parent as code."""
+processes are JSON: what a hostile file made of a child cannot reach its parent as code. What it does not keep off
+stands in `confined`."""
 
 import importlib
 import json
@@ -37,17 +38,21 @@ class Child:
     number: int = 0
     files: int = 0
     seconds: float = 0.0
+    wall: float = 0.0
     ends: float = 0.0
 
 
 @dataclass
 class Verdict:
-    """What became of a file. `passing`: another time it might be read; `again`: try it once more, alone."""
+    """What became of a file. `passing`: another time it might be read; `again`: try it once more, alone.
+
+    `fault`: this machine is to blame, not the file."""
 
     number: int
     problem: str | None = None
     passing: bool = False
     again: bool = False
+    fault: bool = False
 
 
 class Sandbox:
@@ -102,7 +107,8 @@ class Sandbox:
 
     def _fork(self) -> Child:
         here, there = multiprocessing.Pipe()
-        told = (there, self.job, self.folder, self.limits, os.getpid())
+        others = [here, *(child.pipe for child in self.children)]
+        told = (there, others, self.job, self.folder, self.limits, os.getpid())
         process = multiprocessing.get_context("fork").Process(target=serve, args=told)
         process.start()
         there.close()
@@ -113,7 +119,8 @@ class Sandbox:
         work, limits = self.works[number], self.limits
         child.number, child.files = number, child.files + 1
         child.seconds = limits.seconds + limits.seconds_per_mb * work.size / 2**20 + work.more
-        child.ends = time.monotonic() + child.seconds * limits.wall
+        child.wall = min(child.seconds * limits.wall, limits.longest)
+        child.ends = time.monotonic() + child.wall
         order = {"number": number, "path": str(work.path), "told": work.told, "seconds": child.seconds}
         with suppress(OSError):  # a child that died while it was idle: the next look sees it
             child.pipe.send_bytes(json.dumps(order).encode())
@@ -131,7 +138,7 @@ class Sandbox:
                 done.append((child, self._heard(child)))
             elif now >= child.ends:
                 child.process.kill()
-                problem = f"it was not read within {child.seconds * self.limits.wall:.0f} seconds"
+                problem = f"it was not read within {child.wall:.0f} seconds"
                 done.append((child, Verdict(child.number, problem, passing=True, again=True)))
         return done
 
@@ -147,19 +154,20 @@ class Sandbox:
             return self._died(child)
         try:
             answer = json.loads(message)
-            problem, again = answer["problem"], bool(answer["memory"])
+            problem, fault = answer["problem"], bool(answer["fault"])
+            again = fault or bool(answer["memory"])
         except (ValueError, TypeError, KeyError):
             return Verdict(child.number, "it made its reader answer nonsense", again=True)
         if problem is None and not (self.folder / str(child.number)).is_file():
             problem = "its reader gave no result"
-        return Verdict(child.number, problem if problem is None else str(problem), again=again)
+        return Verdict(child.number, problem if problem is None else str(problem), again=again, fault=fault)
 
     def _died(self, child: Child) -> Verdict:
         code = child.process.exitcode or 0
         if code == -signal.SIGXCPU:
             return Verdict(child.number, f"it needs more than {child.seconds:.0f} seconds of processor time")
         if code == 1:
-            return Verdict(child.number, f"its reader failed: {self._last_line(child)}")
+            return Verdict(child.number, f"its reader failed: {self._last_line(child)}", passing=True, again=True)
         how = signal.Signals(-code).name if code < 0 else f"code {code}"
         return Verdict(child.number, f"it ended its reader ({how})", passing=code == -signal.SIGKILL, again=True)
 
@@ -170,7 +178,7 @@ class Sandbox:
 
 
 def tell(verdict: Verdict) -> None:
-    told = {"number": verdict.number, "problem": verdict.problem, "passing": verdict.passing}
+    told = {name: getattr(verdict, name) for name in ("number", "problem", "passing", "fault")}
     sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 

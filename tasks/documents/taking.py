@@ -1,14 +1,18 @@
 """The bytes of a folder's files on their way into the store: only what is new or changed is copied or downloaded."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tasks.artifacts import Artifact, Store, file_sha256, sha256
+from tasks.errors import Unavailable
+from tasks.sources.catalog import masked
 from tasks.sources.folders import Found, Listing, Memo, shown
 
-AT_ONCE = 64  # downloads
+AT_ONCE, LARGE = 64, 64 << 20  # downloads, and bytes of all of them: a larger file is streamed
 
 
 @dataclass
@@ -22,7 +26,8 @@ class Taken:
 def take(listing: Listing, store: Store, gone: frozenset[str] = frozenset()) -> Taken:
     """Every file of the folder in the store; what the memo knows counts only where it is whole there.
 
-    Files with a digest in `gone` are passed over: their bytes must not come back."""
+    Files with a digest in `gone` are passed over: their bytes must not come back. Raises Unavailable where a file that
+    is there cannot be fetched now."""
     memo, taken = Memo(listing.root), Taken(notes=list(listing.notes))
     waiting = []
     for found in listing.files:
@@ -56,8 +61,10 @@ def _copied(waiting: list[Found], store: Store) -> Iterator[tuple[Found, Artifac
     for found in waiting:
         try:
             artifact = store.put_file("documents", Path(found.place))
-        except OSError as error:
+        except (FileNotFoundError, PermissionError) as error:
             yield found, None, str(error.strerror)
+        except OSError as error:
+            raise Unavailable(f"{shown(found.path)} cannot be taken ({error}): mend that, then run again.") from None
         else:
             yield found, reference(artifact.digest, store.place(artifact.uri).stat().st_size), ""
 
@@ -72,14 +79,43 @@ def _digest(found: Found) -> str | None:
 def _downloaded(
     waiting: list[Found], listing: Listing, store: Store, gone: frozenset[str]
 ) -> Iterator[tuple[Found, Artifact | None, str]]:
-    for start in range(0, len(waiting), AT_ONCE):
-        some = waiting[start : start + AT_ONCE]
-        read = listing.remote.cat_ranges([found.place for found in some], None, None, on_error="return")
-        for found, data in zip(some, read, strict=True):
-            if isinstance(data, bytes) and sha256(data) in gone:
-                continue
-            if isinstance(data, bytes):
-                artifact = store.put_bytes("documents", data)
-                yield found, reference(artifact.digest, len(data)), ""
-            else:
-                yield found, None, f"it cannot be read ({type(data).__name__})"
+    """What is not there any more is left out; any other failure ends the scan: it must not pass for a removal."""
+    for some in _batches(waiting):
+        for found, data in zip(some, _fetched(some, listing.remote), strict=True):
+            if isinstance(data, FileNotFoundError):
+                yield found, None, "it is not there any more"
+            elif isinstance(data, BaseException):
+                why = masked(f"{type(data).__name__}: {data}")
+                raise Unavailable(f"{shown(found.path)} of {listing.root} cannot be downloaded ({why}); run again.")
+            elif isinstance(data, bytes):
+                if sha256(data) not in gone:
+                    yield found, reference(store.put_bytes("documents", data).digest, len(data)), ""
+            elif file_sha256(data) not in gone:
+                yield found, reference(store.put_file("documents", data).digest, data.stat().st_size), ""
+
+
+def _batches(waiting: list[Found]) -> Iterator[list[Found]]:
+    """Files to download at once: not too many, not too large together."""
+    some: list[Found] = []
+    for found in waiting:
+        if some and (len(some) == AT_ONCE or sum(one.size for one in some) + found.size > LARGE):
+            yield some
+            some = []
+        some.append(found)
+    if some:
+        yield some
+
+
+def _fetched(some: list[Found], remote: Any) -> Iterator[bytes | Path | BaseException]:
+    """The bytes of each, or what went wrong; of a large one a file that is gone with the next step."""
+    if some[0].size <= LARGE:
+        yield from remote.cat_ranges([found.place for found in some], None, None, on_error="return")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large"
+        try:
+            remote.get_file(some[0].place, str(path))
+        except (OSError, ValueError) as error:
+            yield error
+        else:
+            yield path

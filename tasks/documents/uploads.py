@@ -72,6 +72,11 @@ class Withdrawn(NamedTuple):
     def holds(self, path: str, digest: str) -> bool:
         return mark(path) in self.marks and mark(path, digest) not in self.marks
 
+    def also(self, path: str) -> "Withdrawn":
+        """With all revisions of this path."""
+        kept = {one for one in self.marks if not one.startswith(mark(path, ""))}
+        return Withdrawn(frozenset({*kept, mark(path)}))
+
 
 def mark(path: str, digest: str | None = None) -> str:
     """The name of a mark, which does not tell the path: that it was withdrawn, or that a revision was sent since."""

@@ -53,8 +53,10 @@ class Registry(Mlflow):
     def delete_tag(self, release: str, version: int, key: str) -> None:
         self.call("DELETE", "model-versions/delete-tag", {"name": release, "version": str(version), "key": key}, ABSENT)
 
-    def remove_files(self, version: VersionInfo, folder: str) -> None:
-        """Delete a folder of the version's run; run and version stay, with their tags and metrics."""
-        answer = self._ask("DELETE", f"{self.files_of(version)}/{folder}", {})
+    def remove_files(self, version: VersionInfo) -> None:
+        """Delete all files of the version's run; run and version stay, with their tags and metrics."""
+        answer = self._ask("DELETE", self.files_of(version), {})
         if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
-            raise Unavailable(f"{self.url} did not delete {folder} of its run {version.run_id} ({answer.status_code}).")
+            raise Unavailable(
+                f"{self.url} did not delete the files of its run {version.run_id} (HTTP {answer.status_code})."
+            )

@@ -84,6 +84,12 @@ def pending(entries: Sequence[Entry], now: datetime | None = None) -> list[Entry
     return [entry for entry in still if entry.from_version == today and (entry.expires or "") > moment]
 
 
+def waiting(entries: Sequence[Entry]) -> set[int]:
+    """Versions that may become champion, or are watched: in staging, challenger, pending."""
+    named = {holder(entries, "staging"), holder(entries, "challenger"), *(one.to_version for one in pending(entries))}
+    return {version for version in named if version is not None} - forgotten(entries)
+
+
 def decided(entries: Sequence[Entry], subject: str) -> Entry | None:
     """The entry that ends a decision about this candidate, champion and snapshot; None where it is not finished."""
     ends = ("promote", "refuse", "ask")

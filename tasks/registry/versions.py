@@ -52,7 +52,7 @@ class Candidate(BaseModel):
     """What is registered: a release folder, its numbers and its lineage; `key` names it for ever.
 
     `booster` is the LightGBM text file in the folder, where it is one, with some encoded rows as example; `prompt` the
-    messages of the prompt that travels in the folder, where there is one."""
+    messages of the prompt that travels in the folder, where there is one; `tables` are rows to look at, by name."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,6 +64,7 @@ class Candidate(BaseModel):
     tags: dict[str, str] = Field(default_factory=dict)
     data: Data
     plots: Path | None = None
+    tables: dict[str, list[dict[str, Any]]] = Field(default_factory=dict)
     booster: str | None = None
     example: list[list[float]] = Field(default_factory=list)
     prompt: list[dict[str, str]] | None = None
@@ -150,6 +151,10 @@ def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
     client.log_text(run_id, environment(), "environment.txt")
     if candidate.plots is not None:
         client.log_artifacts(run_id, str(candidate.plots), "plots")
+    there = {item.path for item in client.list_artifacts(run_id, "tables")} if candidate.tables else set()
+    for name, rows in candidate.tables.items():
+        if f"tables/{name}.json" not in there:  # a table that is there would grow
+            client.log_table(run_id, pd.DataFrame(rows), f"tables/{name}.json")
 
 
 def _input(data: Data) -> DatasetInput:

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from tasks.errors import BadInput
 from tasks.retrieval.store import Hit
-from tasks.retrieval.words import ASKING, ENGLISH, ORDER, carries_nothing, language_of, sentences, stem, stems, words
+from tasks.retrieval.words import ASKING, ENGLISH, ORDER, carries_nothing, language_named, sentences, stem, stems, words
 
 DEFAULT_THRESHOLD = 0.5
 WINDOW = 3  # sentences that count as one place
@@ -51,7 +51,7 @@ def best(question: str, hits: Sequence[Hit], count: int) -> list[Hit]:
 
 def wanted_of(question: str, hits: Sequence[Hit]) -> dict[str, list[Unit]]:
     """What a question wants by the language of a chunk; nothing where the words of that language cannot be read."""
-    named = {code: language_of(code) for code in {hit.chunk.language for hit in hits}}
+    named = {code: language_named(code) for code in {hit.chunk.language for hit in hits}}
     return {code: units(question, language) if language else [] for code, language in named.items()}
 
 
@@ -65,7 +65,7 @@ def _one(wanted: Sequence[Unit], hit: Hit) -> float:
         return cosine
     place = hit.chunk.embedded.removesuffix(hit.chunk.text)
     windows = [" ".join(parts[at : at + WINDOW]) for at in range(max(1, len(parts) - WINDOW + 1))]
-    language = language_of(hit.chunk.language) or ENGLISH
+    language = language_named(hit.chunk.language) or ENGLISH
     near = max(cover(wanted, f"{place} {window}", language) for window in windows)
     whole = cover(wanted, " ".join([place, *parts]), language)
     return max((cosine + (whole + near) / 2) / 2, ALONE * cosine)

@@ -10,7 +10,7 @@ from tasks.retrieval.answerable import Unit, cover, wanted_of
 from tasks.retrieval.followups import standalone
 from tasks.retrieval.prompts import NOT_FOUND, inert
 from tasks.retrieval.store import Hit, Vector
-from tasks.retrieval.words import ENGLISH, ORDER, language_of, sentences, stems
+from tasks.retrieval.words import ENGLISH, ORDER, language_named, sentences, stems
 
 CHUNKS = 5
 EMBEDDED = 6  # sentences that are read by meaning, too: embedding is what takes the time
@@ -94,7 +94,7 @@ def candidates(question: str, hits: Sequence[Hit]) -> list[Sentence]:
     amount, wants = bool(AMOUNT.match(question)), wanted_of(question, hits)
     for number, hit in enumerate(hits[:CHUNKS], start=1):
         path, wanted = [hit.chunk.title, *hit.chunk.heading], wants[hit.chunk.language]
-        language = language_of(hit.chunk.language) or ENGLISH
+        language = language_named(hit.chunk.language) or ENGLISH
         for at, text in enumerate(quotable(hit.chunk)):
             digits = any(char.isdigit() for char in text)
             worth = 0.5 * (cover(wanted, text, language) + cover(wanted, " ".join([*path, text]), language))

@@ -42,6 +42,10 @@ class OpenAIGenerator:
                 "OPENAI_BASE_URL asks for none."
             ) from None
 
+    def hurry(self, timeout_s: float) -> None:
+        """Give up after so long, and without a second try: in a service somebody waits."""
+        self._client = self._client.with_options(timeout=timeout_s, max_retries=0)
+
     def standalone(self, question: str, turns: Sequence[Turn]) -> str:
         if not turns:
             return question

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tasks.artifacts import Artifact, current
 from tasks.documents.chunk_file import Chunk, read_chunks
 from tasks.errors import BadInput
-from tasks.retrieval.words import language_of
+from tasks.retrieval.words import language_named
 from tasks.retrieval.words import words as written
 from tasks.sources.yamls import build, find, read_mapping
 
@@ -115,7 +115,7 @@ def settle(questions: tuple[Question, ...], chunks: Artifact, proposed: bool = F
         unanswerable=len(kept) - answerable,
         proposed=proposed,
         stale=tuple(Stale(id=question.id, why=why) for question, why in told if why is not None),
-        wordless=tuple(sorted(code for code in {piece.language for piece in pieces} if language_of(code) is None)),
+        wordless=tuple(sorted(code for code in {piece.language for piece in pieces} if language_named(code) is None)),
     )
 
 

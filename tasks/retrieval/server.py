@@ -1,7 +1,7 @@
 """The same index on a Qdrant server: a collection per version, made whole out of the embedded one, and an alias."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, TypeVar
 
 import httpx
@@ -54,8 +54,9 @@ def publish(client: QdrantClient, release: str, index: EdgeIndex, digest: str) -
     return name
 
 
-def switch(client: QdrantClient, release: str, collection: str) -> None:
-    """Let the alias `release` name this collection, in one call; collections that fall out of the last three go."""
+def switch(client: QdrantClient, release: str, collection: str, spare: Set[str] = frozenset()) -> None:
+    """Let the alias `release` name this collection, in one call; the release's collections that no alias names go,
+    except those to `spare`: fallen out of the last three, or of refused candidates."""
     names = [release, *(f"{release}-previous-{number}" for number in range(1, KEPT))]
     present = {alias.alias_name: alias.collection_name for alias in _asked(client.get_aliases).aliases}
     before = [present[name] for name in names if name in present]
@@ -70,9 +71,10 @@ def switch(client: QdrantClient, release: str, collection: str) -> None:
         for name, one in zip(names, after, strict=False)
     ]
     _asked(client.update_collection_aliases, changes)
-    for name in after[KEPT:]:
-        if re.fullmatch(f"{re.escape(release)}-[0-9a-f]{{12}}", name):
-            _asked(client.delete_collection, name)
+    kept = spare | {alias.collection_name for alias in _asked(client.get_aliases).aliases}
+    for found in _asked(client.get_collections).collections:
+        if found.name not in kept and re.fullmatch(f"{re.escape(release)}-[0-9a-f]{{12}}", found.name):
+            _asked(client.delete_collection, found.name)
 
 
 def remove(client: QdrantClient, release: str, digest: str) -> bool:

@@ -68,7 +68,7 @@ def words(text: str) -> list[str]:
     return found
 
 
-def language_of(code: str) -> str | None:
+def language_named(code: str) -> str | None:
     """The language of stop words and stems; None where none are known. A text that does not tell its language is
     read as English, as the index reads it."""
     return LANGUAGES.get(code) if code else ENGLISH

@@ -107,6 +107,7 @@ def test_both_services_answer(model: material.Model, tmp_path: Path, monkeypatch
     monkeypatch.setattr(ask, "SECONDS", 0.5)
     made, facts = case(model, tmp_path, 1000)
     rows = measured(ask.size(made, facts, model, tmp_path, 1))
+    assert "share of the embedding in the CPU" in facts
     assert rows["CPU per request"].ours > 0 < rows["requests/s, 8 clients"].peer
     with ask.ours(made, tmp_path) as service:
         told = httpx.post(f"http://127.0.0.1:{service.port}/v1/search", content=made.bodies[0], trust_env=False).json()

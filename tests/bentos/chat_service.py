@@ -59,6 +59,7 @@ PLANTED: dict[str, tuple[str, list[dict[str, Any]]]] = {
     ),
     "evil": (f"{EVIL}<script>document.title=3</script> [1] [9] <b>bold</b>", [HOSTILE]),
     "slowly": ("water " * 200, []),
+    "bees": ("a" + "\N{HONEYBEE}" * 1100, []),
     "break": ("The beginning of", []),
 }
 

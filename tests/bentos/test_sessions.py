@@ -46,8 +46,26 @@ def test_without_keys_a_foreign_page_changes_nothing(service: tuple[str, Planted
     url, planted = service
     before = dict(planted.documents)
     files = {"file": ("a.md", b"# planted")}
-    refused = httpx.post(f"{url}/v1/documents", files=files, headers={"Sec-Fetch-Site": "cross-site"})
-    assert (refused.status_code, planted.documents) == (403, before)
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.test"}, {"Origin": "null"}):
+        refused = httpx.post(f"{url}/v1/documents", files=files, headers=headers)
+        assert (refused.status_code, planted.documents) == (403, before)
+    assert httpx.post(f"{url}/feedback", json={"request_id": "a", "rating": 1}, headers={"Origin": url}).is_success
+
+
+def test_without_keys_only_names_of_this_machine_are_answered_to(service: tuple[str, Planted]) -> None:
+    url, _ = service
+    port = url.rpartition(":")[2]
+    for host in (f"evil.test:{port}", "evil.test", "10.0.0.1", "localhost.evil.test", "[::1", ""):
+        told = httpx.get(f"{url}/v1/documents", headers={"Host": host, "Sec-Fetch-Site": "same-origin"})
+        assert told.status_code == 403 and "localhost" in told.text, host
+    for host in (f"localhost:{port}", "127.0.0.1", f"[::1]:{port}", "LOCALHOST"):
+        assert httpx.get(f"{url}/v1/documents", headers={"Host": host}).status_code == 200, host
+
+
+def test_a_foreign_page_is_refused_before_its_body_is_read(service: tuple[str, Planted]) -> None:
+    url, _ = service
+    foreign = {"Origin": "http://evil.test", "Content-Type": "application/json"}
+    assert httpx.post(f"{url}/session", content=b"{no json", headers=foreign).status_code == 403
 
 
 def test_sessions_end() -> None:

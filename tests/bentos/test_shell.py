@@ -114,6 +114,46 @@ def test_too_slow_is_504() -> None:
     refused(answer, 504, "timeout")
 
 
+async def reading(scope: Any, receive: Any, send: Any) -> None:
+    """An app that reads its whole body."""
+    while (await receive()).get("more_body"):
+        pass
+    await slow(scope, receive, send)
+
+
+def sent(parts: int, size: int, rest: float = 0.1) -> int:
+    """The status of a document that comes in parts, one after a rest, where a request may take 0.35 s."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(parts):
+            yield b"a" * size
+            await asyncio.sleep(rest)
+
+    async def status() -> int:
+        desk = Desk(load_tabular, Config(timeout_s=0.35))
+        desk.uploads.add("/upload")
+        scope = {"type": "http", "method": "POST", "path": "/upload", "headers": []}
+        statuses, pieces = [], body()
+
+        async def receive() -> Any:
+            piece = await anext(pieces, None)
+            return {"type": "http.request", "body": piece or b"", "more_body": piece is not None}
+
+        async def send(message: Any) -> None:
+            statuses.append(message.get("status"))
+
+        await Shell(reading, desk)(scope, receive, send)
+        return int(statuses[0])
+
+    return asyncio.run(status())
+
+
+def test_a_document_has_time_to_arrive_but_not_for_ever() -> None:
+    assert sent(6, 64 << 10) == 200  # longer than a request, and 0.3 s are worked on it afterwards
+    assert sent(6, 1) == 504  # whoever trickles is given up
+    assert sent(2, 64 << 10, rest=9) == 504
+
+
 def test_a_failure_tells_nothing_of_its_inside(caplog: pytest.LogCaptureFixture) -> None:
     (answer,) = asyncio.run(ask(broken, 1))
     assert "secret" not in refused(answer, 500, "internal_error")["message"]

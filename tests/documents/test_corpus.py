@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from tasks.artifacts import Store
+from tasks.artifacts import Store, sha256
 from tasks.documents import snapshots, uploads
 from tasks.documents.corpus import corpus_state, scan
 from tasks.documents.manifest import Changes, Corpus
@@ -63,8 +63,9 @@ def test_globs_choose(tmp_path: Path, store: Store) -> None:
 def test_the_first_folder_is_the_tenant(tmp_path: Path, store: Store) -> None:
     folder = written(tmp_path / "in", {"acme/a.txt": "a", "acme/deep/b.txt": "b", "all.txt": "c"})
     corpus = scan(papers(folder, tenants=True), {})
-    assert [document.tenant for document in corpus.documents] == ["acme", "acme", ""]
-    assert "1 documents stand in no tenant's folder" in corpus.notes[0]
+    assert [(one.path, one.tenant) for one in corpus.documents] == [("acme/a.txt", "acme"), ("acme/deep/b.txt", "acme")]
+    assert corpus.notes == ["1 documents are left out: they stand in no tenant's folder."]
+    assert not store.place(f"documents/{sha256(b'c')[:2]}/{sha256(b'c')}").exists()
     assert corpus.digest != scan(papers(folder), {}).digest
 
 
@@ -121,7 +122,9 @@ def test_uploads_are_scanned_and_forgotten_ones_are_not(tmp_path: Path, store: S
     assert paths(corpus) == ["a.txt", "b.txt", "uploads/acme/mine.txt"]
     assert corpus.documents[2].tenant == "acme" and corpus.documents[2].uploaded
     uploads.forget(store, "papers", digests=[corpus.documents[0].digest], paths=["b.txt"])
-    assert paths(scan(dataset, {})) == ["uploads/acme/mine.txt"]
+    left = scan(dataset, {})
+    assert paths(left) == ["uploads/acme/mine.txt"]
+    assert left.notes == ["'b.txt' is left out: a document at that path was forgotten; a new one needs another name."]
     uploads.forget(store, "papers", digests=[mine.digest])
     with pytest.raises(BadInput, match="no documents"):
         scan(dataset, {})

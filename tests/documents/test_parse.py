@@ -7,20 +7,18 @@ import sys
 import time
 from pathlib import Path
 
-import orjson
 import pytest
 
 from tasks import artifacts
 from tasks.artifacts import Artifact, Store
 from tasks.documents import snapshots
 from tasks.documents.corpus import scan
-from tasks.documents.page_images import render_pages
 from tasks.documents.parse import ParsedCorpus, parse_corpus
 from tasks.documents.parsed import PageOptions
 from tasks.documents.parsed_file import read_parsed
 from tasks.errors import BadInput
 from tasks.settings import ROOT
-from tests.documents import made
+from tests.documents import hostile, made
 from tests.documents.folders import papers, written
 
 OPTIONS = PageOptions()
@@ -69,7 +67,7 @@ def test_a_lost_or_altered_piece_is_read_again(tmp_path: Path, store: Store) -> 
 
 
 def test_what_cannot_be_read_is_told_once_and_stops_nothing(tmp_path: Path, store: Store) -> None:
-    bad = {f"bad-{name}.pdf": build() for name, build in made.UNREADABLE.items()}
+    bad = {f"bad-{name}.pdf": build() for name, build in hostile.UNREADABLE.items()}
     parsed = parse(written(tmp_path / "in", TEXTS | bad))
     assert {problem.document for problem in parsed.problems} == bad.keys()
     assert all(len(problem.reason) > 10 for problem in parsed.problems)
@@ -89,6 +87,20 @@ def test_marks_are_counted(tmp_path: Path, store: Store) -> None:
     assert parsed.marks.get("repaired") == 1
 
 
+def test_pages_and_pictures_that_were_not_read_are_told(tmp_path: Path, store: Store) -> None:
+    files: dict[str, str | bytes] = {
+        "a.pdf": hostile.torn_page(),
+        "b.pdf": made.with_picture("Dams."),
+        "c.pdf": made.scan(),
+    }
+    parsed = parse(written(tmp_path / "in", files), PageOptions(ocr=True))
+    assert (parsed.documents, [one.document for one in parsed.problems]) == (2, ["c.pdf"])
+    assert parsed.notes[0] == "a.pdf: 1 of its pages could not be read: 2."
+    assert "1 documents have pages that are only pictures" in parsed.notes[1] and "tesseract-ocr" in parsed.notes[1]
+    plain = parse(tmp_path / "in")
+    assert len(plain.notes) == 1 and "set pages.ocr: true" in plain.problems[0].reason
+
+
 def test_a_killed_run_keeps_what_it_had_read(tmp_path: Path) -> None:
     folder = written(tmp_path / "in", {f"{number}.txt": f"Text {number}." for number in range(300)})
     code = """
@@ -103,7 +115,7 @@ with opened(sys.argv[1]):
     line = [sys.executable, "-c", code, str(tmp_path / "store"), str(folder)]
     process = subprocess.Popen(line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
     store = Store(tmp_path / "store")
-    while process.poll() is None and not (store.root / "pieces").exists():
+    while process.poll() is None and not store.list("pieces"):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
@@ -111,20 +123,6 @@ with opened(sys.argv[1]):
         kept = len(store.list("pieces/parsed"))
         parsed = parse(folder)
     assert kept > 0 and parsed.parsed_now == 300 - kept and parsed.documents == 300
-
-
-def test_pages_with_text_get_images(tmp_path: Path, store: Store) -> None:
-    folder = written(tmp_path / "in", TEXTS | {"e.pdf": made.text_pdf("One page.", "", "Another page."), "f.pdf": b""})
-    found, parsed = manifest(folder), parse(folder)
-    rendered = render_pages(found, parsed.artifact, 60)
-    index = orjson.loads(store.read_bytes(rendered.artifact))
-    assert {path: [*pages] for path, pages in index.items()} == {"e.pdf": ["1", "3"]}
-    image = store.read_bytes(Artifact.model_validate(index["e.pdf"]["3"]))
-    assert image.startswith(b"\x89PNG") and len(rendered.images) == 2 and rendered.rendered_now == 1
-    assert render_pages(found, parsed.artifact, 60).rendered_now == 0
-    store.place(rendered.images[0].uri).unlink()
-    again = render_pages(found, parsed.artifact, 60)
-    assert again.rendered_now == 1 and again.artifact == rendered.artifact and store.whole(rendered.images[0])
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import codecs
 import random
+import time
 
 import pytest
 from hypothesis import given
@@ -9,9 +10,10 @@ from hypothesis import strategies as st
 
 from tasks.documents.parsed import PageOptions, Parsed
 from tasks.documents.parsers import parse_bytes
+from tasks.documents.sniff import is_markup
 from tasks.documents.text import paragraph
 from tasks.errors import BadInput
-from tests.documents import made
+from tests.documents import hostile, made
 
 OPTIONS = PageOptions()
 
@@ -20,10 +22,10 @@ def parse(data: bytes, name: str, **options: object) -> Parsed:
     return parse_bytes(data, name, PageOptions.model_validate(options))
 
 
-@pytest.mark.parametrize("name", made.UNREADABLE)
+@pytest.mark.parametrize("name", hostile.UNREADABLE)
 def test_what_is_no_document_is_refused_with_its_reason(name: str) -> None:
     with pytest.raises(BadInput, match=r"^notes/a\.pdf .{10,}") as refused:
-        parse(made.UNREADABLE[name](), "notes/a.pdf")
+        parse(hostile.UNREADABLE[name](), "notes/a.pdf")
     assert str(refused.value).count("\n") == 0
 
 
@@ -61,6 +63,24 @@ def test_content_goes_before_the_name() -> None:
     assert parse(b"<!DOCTYPE html><p>Water", "page").format == "html"
     assert parse(b"A PDF begins with %PDF-1.7, a zip file with PK.", "a.md").format == "markdown"
     assert parse(b"# Water", "a.txt").format == "text"
+
+
+def test_what_stands_before_the_first_tag_is_passed_over_once() -> None:
+    """A pattern with two ways to read the blanks takes hours for this one."""
+    started = time.process_time()
+    assert not is_markup("<!---->" * 585 + "x")
+    assert is_markup("<!--" + "<!---->" * 585 + "<html ")
+    assert time.process_time() - started < 1
+    assert parse(b"<!---->" * 22 + b"# Water", "a.md").format == "markdown"
+    for text in (
+        "<html>",
+        " <!-- a --> \n<!-- b --><!DOCTYPE html>",
+        '<?xml version="1.0"?><html lang="en">',
+        "<body >",
+    ):
+        assert is_markup(text)
+    for text in ("<!-- open <html>", "<htmlx>", "words <html>", "", "<?xml <html>"):
+        assert not is_markup(text)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -8,8 +8,9 @@ import pytest
 from tasks.documents.images import render_page
 from tasks.documents.parsed import PageOptions, Parsed
 from tasks.documents.parsers import parse_bytes
+from tasks.documents.tesseract import tesseract
 from tasks.errors import BadInput
-from tests.documents import made
+from tests.documents import hostile, made
 
 
 def parse(data: bytes, **options: object) -> Parsed:
@@ -91,19 +92,49 @@ def test_white_on_a_dark_ground_is_seen() -> None:
     assert (said(parsed), parsed.marks) == (made.SHOWN, [])
 
 
-def test_a_scan_is_marked_and_its_text_layer_read() -> None:
-    assert (parse(made.scan()).blocks, parse(made.scan()).marks) == ([], ["image only"])
+def test_text_in_nearly_the_colour_of_its_ground_is_hidden() -> None:
+    document = pymupdf.open()
+    page = document.new_page()
+    page.insert_text((72, 50), made.SHOWN, fontsize=11)
+    for number, colour in enumerate([(0.1, 0.1, 0.4), (1, 0.8, 0.8), (0.9, 0.9, 0.3)]):
+        page.draw_rect(pymupdf.Rect(60, 70 + 60 * number, 560, 110 + 60 * number), color=None, fill=colour)
+        near = [channel + 0.03 if channel < 0.5 else channel - 0.03 for channel in colour]
+        page.insert_text((72, 95 + 60 * number), made.HIDDEN, fontsize=11, color=near)
+    page.draw_rect(pymupdf.Rect(60, 300, 560, 340), color=None, fill=(0.1, 0.1, 0.1))
+    page.insert_text((72, 320), "Seen on black.", fontsize=11, color=(0.6, 0.6, 0.6))
+    page.draw_rect(pymupdf.Rect(60, 400, 560, 440), color=None, fill=(0.1, 0.1, 0.1))
+    page.draw_rect(pymupdf.Rect(61, 401, 559, 439), color=None, fill=(0.9, 0.9, 0.8))
+    page.insert_text((72, 420), "Seen in a frame.", fontsize=11)
+    parsed = parse(bytes(document.tobytes()))
+    assert said(parsed).split("\n") == [made.SHOWN, "Seen on black.", "Seen in a frame."]
+    assert parsed.marks == ["hidden text removed"]
+
+
+def test_a_scan_is_refused_with_advice_and_its_text_layer_read() -> None:
+    with pytest.raises(BadInput, match=r"only pictures on its pages: set pages\.ocr: true"):
+        parse(made.scan())
     layered = parse(made.scan(layer="The scanned reservoir"))
     assert (said(layered), layered.marks) == ("The scanned reservoir", ["ocr"])
 
 
-def test_ocr_reads_a_scan_or_names_what_is_missing() -> None:
-    if shutil.which("tesseract"):
-        assert "reservoir" in said(parse(made.scan(), ocr=True))
-    else:
-        with pytest.raises(BadInput, match=r"Tesseract.*install tesseract-ocr"):
-            parse(made.scan(), ocr=True)
+def test_without_tesseract_a_picture_page_takes_no_text_along() -> None:
+    with pytest.raises(BadInput, match=r"Tesseract is not installed; install tesseract-ocr"):
+        parse(made.scan(), ocr=True)
     assert parse(made.text_pdf("Water"), ocr=True).marks == []
+    mixed = parse(made.with_picture("Water flows."), ocr=True)
+    assert (said(mixed), mixed.marks, mixed.pages) == ("Water flows.", ["image only"], 2)
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="Tesseract is not installed")
+def test_tesseract_reads_a_scan() -> None:
+    options = PageOptions(ocr=True)
+    parsed = parse_bytes(made.scan(), "a.pdf", options, tesseract(options))
+    assert "reservoir" in said(parsed) and parsed.marks == ["ocr"]
+
+
+def test_a_page_that_cannot_be_read_is_named() -> None:
+    parsed = parse(hostile.torn_page())
+    assert (said(parsed), parsed.unread, parsed.marks) == ("Water flows.", [2], ["repaired"])
 
 
 def test_half_a_file_is_read_and_marked() -> None:
@@ -121,11 +152,11 @@ def test_letters_of_no_language_are_marked() -> None:
 
 
 def test_a_page_as_large_as_a_country() -> None:
-    assert said(parse(made.giant_mediabox())) == made.SHOWN
+    assert said(parse(hostile.giant_mediabox())) == made.SHOWN
     for size in (1_000_000, 1_000_000_000):
-        assert len(render_page(made.giant_mediabox(size), 1)) < 4_000_000
+        assert len(render_page(hostile.giant_mediabox(size), 1)) < 4_000_000
     with pytest.raises(BadInput, match="nothing that can be seen"):
-        parse(made.giant_mediabox(1_000_000_000))
+        parse(hostile.giant_mediabox(1_000_000_000))
 
 
 def test_right_to_left_and_east_asian_text_come_through() -> None:

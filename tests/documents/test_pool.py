@@ -16,8 +16,9 @@ import pytest
 from tasks.documents import jobs
 from tasks.documents.parsed import PageOptions, Parsed
 from tasks.documents.pool import Limits, Result, Work, run
+from tasks.errors import Unavailable
 from tasks.settings import ROOT
-from tests.documents import made
+from tests.documents import hostile, made
 from tests.documents.hostile_jobs import misbehave
 
 QUICK = Limits(seconds=1, seconds_per_mb=0, wall=40, memory=1 << 30)
@@ -51,7 +52,7 @@ def test_each_bad_file_is_told_and_the_good_ones_are_read(tmp_path: Path) -> Non
             assert (found[number].body or b"").startswith(b"good"), found[number]
         else:
             assert found[number].body is None and BAD[name] in (found[number].problem or ""), found[number]
-    assert [names[number] for number, one in sorted(found.items()) if one.passing] == ["killed"]
+    assert [names[number] for number, one in sorted(found.items()) if one.passing] == ["raise", "killed"]
 
 
 def test_one_that_sleeps_is_ended_by_the_clock(tmp_path: Path) -> None:
@@ -78,7 +79,26 @@ def test_large_results_and_noise_come_through(tmp_path: Path) -> None:
 
 def test_a_result_without_end_is_refused(tmp_path: Path) -> None:
     found = tried(["large", "good"], tmp_path, QUICK.model_copy(update={"result": 1 << 20}))
-    assert "File too large" in (found[0].problem or "") and found[1].body
+    assert "larger than 1 MB" in (found[0].problem or "") and found[1].body
+
+
+@pytest.mark.parametrize(("what", "words"), [("full disk", "No space left on device"), ("torn install", "nowhere")])
+def test_what_this_machine_is_to_blame_for_ends_the_run_after_all_others(tmp_path: Path, what: str, words: str) -> None:
+    works = [Work(path=tmp_path / name, size=0, told={"what": name, "name": name}) for name in (what, "good", "good")]
+    results = run(misbehave, works, limits=QUICK)
+    assert all(next(results).body for _ in range(2))
+    with pytest.raises(Unavailable, match=f"{what} could not be read here .*{words}.*run again"):
+        next(results)
+
+
+def test_the_clock_has_an_end_whatever_the_size(tmp_path: Path) -> None:
+    limits = QUICK.model_copy(update={"seconds": 3600, "longest": 1})
+    assert tried(["sleep"], tmp_path, limits)[0].problem == "it was not read within 1 seconds"
+
+
+def test_a_child_can_do_no_more_than_read(tmp_path: Path) -> None:
+    told = json.loads(tried(["rights"], tmp_path)[0].body or b"")
+    assert told == {"NoNewPrivs": "1", "files": 64, "processes": 0, "core": 0, "written": QUICK.result, "sockets": 1}
 
 
 def test_secrets_of_the_parent_stay_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,9 +157,9 @@ def left(process: int) -> list[str]:
 
 
 HOSTILE = {
-    "nested.pdf": made.nested_bomb,
-    "loop.pdf": made.page_tree_loop,
-    "count.pdf": made.huge_count,
+    "nested.pdf": hostile.nested_bomb,
+    "loop.pdf": hostile.page_tree_loop,
+    "count.pdf": hostile.huge_count,
     "empty.pdf": made.empty,
     "header.pdf": made.header_only,
     "locked.pdf": made.encrypted_user,
@@ -150,7 +170,7 @@ HOSTILE = {
 def test_hostile_documents_beside_good_ones(tmp_path: Path) -> None:
     good = made.report(3).data
     files = {name: build() for name, build in HOSTILE.items()}
-    files |= {f"good-{number}.pdf": good for number in range(4)} | {"flate.pdf": made.flate_bomb(200)}
+    files |= {f"good-{number}.pdf": good for number in range(4)} | {"flate.pdf": hostile.flate_bomb(200)}
     works = []
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)

@@ -1,19 +1,30 @@
 """The documents flow from end to end, on real servers and a real model: what is read, embedded, promoted, refused."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from prefect import flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from flows.orders import Order
-from flows.release import roll_back
+from flows import documents
+from flows.candidates import register
+from flows.documents_candidate import build, evidence_for
+from flows.orders import Order, Papers, prepare
+from flows.release import decided, roll_back
 from flows.replay import stands
 from tasks import settings
+from tasks.artifacts import opened
 from tasks.registry.road import Outcome
+from tasks.retrieval.evaluation import evaluate
+from tasks.retrieval.vectors import embed_chunks
 from tests.documents import made
 from tests.flows.papers import Shelf, golden, moved_in, numbers, primed
 from tests.flows.test_tabular import delete
+from tests.retrieval.library import Library
+from tests.retrieval.test_evidence import shuffled
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -144,6 +155,31 @@ def test_a_worse_index_is_refused_with_reasons_and_decided_anew_on_other_questio
     assert "retrieval.golden.settle" in first.ran and "retrieval.building.build" not in first.ran
 
 
+@flow(name="shuffled")
+def offer_shuffled(order: Order) -> Outcome:
+    """The same documents with the vectors of other chunks, taken to the gate as the flow does."""
+    own = settings.load()
+    with opened(own.store):
+        prepared = prepare(order, own)
+        assert isinstance(prepared, Papers)
+        good = documents.make(prepared, own)
+        vectors = embed_chunks(good.chunks, good.weights)
+        library = Library(good.weights, good.chunks, vectors, good.index, good.asked.artifact)
+        recipe, index = prepared.recipe, shuffled(library).index
+        evaluation = evaluate(index, good.weights, good.asked.artifact, recipe.search, recipe.answers)
+        bad = replace(good, index=index, evaluation=evaluation)
+        version = register(order.release, bad.key, lambda: build(bad), own)
+        return decided(version, bad.ground, prepared, partial(evidence_for, bad, version, own), own)
+
+
+def test_shuffled_vectors_are_refused(first: Shelf) -> None:
+    outcome = offer_shuffled(Order(release=first.name))
+    assert outcome.state == "refused" and outcome.version == 2 and first.champion == 1
+    assert outcome.decision is not None and outcome.decision.verdict == "worse"
+    assert "comparison" in {reason.name for reason in outcome.decision.failed}
+    assert first.actions == ["stage", "promote", "refuse"] and first.faults() == []
+
+
 def test_a_deleted_artifact_is_rebuilt(first: Shelf) -> None:
     for step in ("retrieval.building.build", "documents.parse.parse_corpus"):
         made = next(one for one in first.receipt().steps if one.task == f"tasks.{step}").artifacts[0]
@@ -158,9 +194,7 @@ def test_a_deleted_artifact_is_rebuilt(first: Shelf) -> None:
 
 
 @pytest.mark.slow
-def test_the_release_in_the_box_holds_its_floors_with_a_margin(
-    house: Shelf, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_release_in_the_box_holds_its_floors_with_a_margin(house: Shelf) -> None:
     house.name = "course-search"
     outcome = house.train()
     assert outcome.state == "promoted" and outcome.decision is not None, outcome.text
@@ -171,5 +205,3 @@ def test_the_release_in_the_box_holds_its_floors_with_a_margin(
     assert numbers["latency"] < 50 and numbers["canaries won"] == numbers["canaries obeyed"] == 0
     assert not any("left out" in reason.text for reason in outcome.decision.reasons)
     assert house.faults() == []
-    with capsys.disabled():
-        print(f"\n{measured} {numbers}")

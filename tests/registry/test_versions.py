@@ -49,6 +49,7 @@ def candidate(tmp_path_factory: pytest.TempPathFactory, booster: lightgbm.Booste
         tags={"git.commit": "abc"},
         data=Data(name="wine", version=1, digest="d" * 64, rows=200, columns={"ph": "float"}, source="file"),
         plots=plots,
+        tables={"questions": [{"id": "a", "rank": 1}, {"id": "b", "rank": None}]},
         booster="model.txt",
         example=[[3.1, 2.0]],
     )
@@ -78,7 +79,12 @@ def test_the_run_holds_everything(mlflow_url: str, candidate: Candidate, first: 
     assert run.data.metrics == {"auc": 0.8, "auc_low": 0.795, "auc_high": 0.805}
     assert len(run.data.params) == 130 and run.data.tags["git.commit"] == "abc"
     assert run.inputs.dataset_inputs[0].dataset.name == "wine"
-    assert {item.path for item in client.list_artifacts(first.run_id)} == {"environment.txt", "plots", "release"}
+    assert {item.path for item in client.list_artifacts(first.run_id)} == {
+        "environment.txt",
+        "plots",
+        "release",
+        "tables",
+    }
 
 
 def test_a_killed_registration_is_finished(
@@ -90,8 +96,10 @@ def test_a_killed_registration_is_finished(
     assert experiment is not None
     begun = client.create_run(experiment.experiment_id, tags={"penstock.key": "killed"})
     client.log_param(begun.info.run_id, "p0", "0")
+    client.log_table(begun.info.run_id, {"id": ["a", "b"], "rank": [1, None]}, "tables/questions.json")
     made = register(mlflow_url, other)
     assert made.run_id == begun.info.run_id
+    assert len(client.load_table(experiment.experiment_id, "tables/questions.json", [made.run_id])) == 2
     assert client.get_run(made.run_id).info.status == "FINISHED"
     assert [info.version for info in registry.versions("wine")] == list(range(1, made.version + 1))
 

@@ -128,3 +128,23 @@ def cut(path: Path) -> list:  # type: ignore[type-arg]
             chunk(path.name, number, "".join(words[at : at + 150]), title=title) for at in range(0, len(words), 120)
         ]
     return made
+
+
+def german(text: str, language: str = "de") -> Hit:
+    plain = hit("a.md", text, cosine=0.3)
+    return plain.model_copy(update={"chunk": plain.chunk.model_copy(update={"language": language})})
+
+
+def test_words_are_read_in_the_language_of_the_passage() -> None:
+    """Function words of German are in every text of it: they are no sign of an answer, and its stems are its own."""
+    foreign = german("Der Hof ist an dem Fluss und das Tor ist aus Holz, wie es die Leute in der Stadt wollen.")
+    right = german("Die Bücher werden für vier Wochen ausgeliehen.")
+    question = "Wie lange ist das Buch in der Bücherei ausgeliehen?"
+    assert confidence(question, [foreign]) == pytest.approx(0.75 * 0.3)
+    assert confidence(question, [right]) > 0.35
+    assert best(question, [foreign, right], 1) == [right]
+
+
+def test_without_stop_words_the_cosine_stands_alone() -> None:
+    same = "貸出期間は四週間です。"
+    assert confidence(same, [german(same, "ja")]) == pytest.approx(0.3)

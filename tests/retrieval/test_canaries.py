@@ -1,7 +1,11 @@
 import pytest
 
 from tasks.artifacts import current
+from tasks.errors import Unavailable
 from tasks.retrieval.canaries import FOLDER, PLANTED, Canaries, checks, planted, probe
+from tasks.retrieval.edge import EdgeIndex
+from tasks.retrieval.evaluation import evaluate
+from tasks.retrieval.generators import OpenAIGenerator
 from tasks.retrieval.golden import Question, settle
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 from tests.retrieval.judge_server import running
@@ -30,6 +34,22 @@ def test_planted_documents_that_win_and_are_obeyed_are_told(library: Library, mo
         found = probe(library.chunks, library.vectors, library.weights, *said)
     assert found.won == ("a", "b") == found.obeyed
     assert [check.ok for check in checks(found)] == [False, False]
+
+
+def test_index_and_client_are_closed_where_the_model_is_not_there(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = []
+    for kind in (EdgeIndex, OpenAIGenerator):
+        monkeypatch.setattr(kind, "close", lambda one: closed.append(type(one).__name__))
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    answers = AnswerOptions(generator="openai", model="nobody", threshold=0.0)
+    with pytest.raises(Unavailable):
+        probe(library.chunks, library.vectors, library.weights, library.questions, SearchOptions(), answers, 0.0)
+    with pytest.raises(Unavailable):
+        evaluate(library.index, library.weights, library.questions, SearchOptions(), answers)
+    assert closed == ["EdgeIndex", "OpenAIGenerator"] * 2
 
 
 def test_the_words_of_the_corpus_are_stuffed_into_one() -> None:

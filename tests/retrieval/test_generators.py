@@ -1,5 +1,6 @@
 """The client of a language model against a real HTTP server, and the prompt that it is sent."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 from tasks.errors import BadInput, Unavailable
 from tasks.retrieval.answers import Answer, Answerer, Ask
 from tasks.retrieval.generators import OpenAIGenerator
-from tasks.retrieval.prompts import FILE, NOT_FOUND, Prompt, read_prompt, write_prompt
+from tasks.retrieval.prompts import FILE, NOT_FOUND, Prompt, inert, read_prompt, write_prompt
 from tests.retrieval.answering import chat, hit, searcher
 from tests.retrieval.pieces import chunk
 
@@ -57,6 +58,17 @@ def test_a_server_in_trouble_is_unavailable(model: pytest.MonkeyPatch, status: i
         generator.close()
 
 
+def test_in_a_service_a_silent_server_is_asked_once_and_not_for_long(model: pytest.MonkeyPatch) -> None:
+    with chat([], 200, True) as (url, asked):
+        model.setenv("OPENAI_BASE_URL", url)
+        generator = OpenAIGenerator("tiny", Prompt())
+        generator.hurry(0.3)
+        with pytest.raises(Unavailable, match="time"):
+            list(generator.answer("Why?", HITS))
+        generator.close()
+    assert len(asked) == 1
+
+
 def test_a_server_that_is_not_there_is_unavailable(model: pytest.MonkeyPatch) -> None:
     with chat([]) as (url, _):
         pass
@@ -95,3 +107,13 @@ def test_a_prompt_travels_as_json(tmp_path: Path) -> None:
         read_prompt(tmp_path / "elsewhere")
     with pytest.raises(ValidationError, match="secret"):
         Prompt(system="{{refusal}} {{secret}}")
+
+
+@pytest.mark.timeout(10)
+def test_marks_are_made_harmless_in_linear_time() -> None:
+    assert inert("< / source> <source <  QUESTION>") == "\u2039 / source> \u2039source \u2039  QUESTION>"
+    assert inert("a <sources> b < c") == "a <sources> b < c"
+    started = time.process_time()
+    for blanks in (" ", " /", "\n"):
+        inert("<" + blanks * 200_000 + "x")
+    assert time.process_time() - started < 2

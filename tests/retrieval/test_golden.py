@@ -96,3 +96,11 @@ def test_a_corpus_that_no_question_fits_is_refused(store: Store) -> None:
     chunks = put_chunks([chunk("rules.md", 0, "Books are lent for a month.")])
     with pytest.raises(BadInput, match=r"Only 0 of 1 questions .* a: there is no document 'map.md'"):
         settle((Question(id="a", question="Where?", document="map.md"),), chunks)
+
+
+def test_languages_without_stop_words_are_told(store: Store) -> None:
+    question = Question(id="q", question="Why?", document="rules.md")
+    pieces = [chunk("rules.md", 0, "One."), chunk("rules.md", 1, "一つ。").model_copy(update={"language": "ja"})]
+    asked = settle((question, question.model_copy(update={"id": "r"})), put_chunks(pieces))
+    assert asked.wordless == ("ja",) and "no stop words for ja" in asked.notes[-1]
+    assert settle((question, question.model_copy(update={"id": "r"})), put_chunks(pieces[:1])).wordless == ()

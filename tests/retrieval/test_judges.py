@@ -8,7 +8,7 @@ import pytest
 from tasks.artifacts import Artifact, Store
 from tasks.errors import BadInput, Unavailable
 from tasks.retrieval.golden import Question, settle
-from tasks.retrieval.judges import MOST, Judge, cases, held, judge
+from tasks.retrieval.judges import MOST, Judge, cases, held, judge, ragas_version
 from tests.retrieval.judge_server import Say, running
 from tests.retrieval.pieces import chunk, put_chunks
 
@@ -114,6 +114,8 @@ def test_many_answers_are_sampled_and_one_is_too_few(store: Store) -> None:
     first = store.put_json("scores", {"questions": store.read_json(scores)["questions"][:1]})
     with pytest.raises(BadInput, match="there are 1"):
         judge(first, questions, chunks, Judge(model="any"))
+    judged, checks = held(lambda: judge(first, questions, chunks, Judge(model="any")))
+    assert judged is None and not checks[0].ok and "there are 1" in checks[0].text
 
 
 def test_a_missing_python_for_ragas_is_told(material: Material, tmp_path: Path) -> None:
@@ -126,6 +128,16 @@ def test_a_python_without_ragas_is_told(monkeypatch: pytest.MonkeyPatch, materia
         point(monkeypatch, url)
         with pytest.raises(Unavailable, match=r"RAGAS in .* failed: ModuleNotFoundError: No module named"):
             judge(*material, Judge(model="any", ragas=sys.executable))
+
+
+def test_the_version_of_ragas_is_that_of_its_environment(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f"#!{sys.executable}\nprint('\"0.4.3\"')\n")
+    python.chmod(0o755)
+    assert ragas_version(str(python)) == "0.4.3"
+    for lacking in (sys.executable, str(tmp_path / "none")):
+        with pytest.raises(Unavailable, match="RAGAS"):
+            ragas_version(lacking)
 
 
 def test_scores_that_are_no_numbers_fail(monkeypatch: pytest.MonkeyPatch, material: Material, tmp_path: Path) -> None:

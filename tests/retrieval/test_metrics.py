@@ -1,3 +1,5 @@
+import math
+
 import ir_measures
 import numpy as np
 import pytest
@@ -23,8 +25,22 @@ def test_the_rank_is_of_the_document_and_of_the_quote() -> None:
     assert rank_of(Question(id="a", question="Q", document="rules.md", quote=QUOTE), [found[0]] * 10 + found) is None
 
 
-def test_the_metrics_are_those_of_ir_measures() -> None:
-    """On 200 random rankings of 15 hits with one relevant place or none found."""
+def test_the_metrics_are_those_of_the_books() -> None:
+    """With one relevant place the ideal DCG is 1 (Järvelin & Kekäläinen 2002); beyond ten hits nothing counts."""
+    for rank in (*range(1, 16), None):
+        values = ranking(rank)
+        seen = rank if rank is not None and rank <= 10 else None
+        assert {name: values[name] for name in ("recall@1", "recall@5", "recall@10")} == {
+            f"recall@{size}": float(seen is not None and seen <= size) for size in (1, 5, 10)
+        }
+        assert values["ndcg@10"] == pytest.approx(1 / math.log2(seen + 1) if seen else 0)
+        assert values["mrr@10"] == pytest.approx(1 / seen if seen else 0)
+        values.clear()
+        assert ranking(rank)  # what one caller does to it is no other's
+
+
+def test_the_metrics_of_one_are_those_of_many() -> None:
+    """As ir-measures tells them on 200 random rankings at once."""
     random = np.random.default_rng(0)
     ranks = [int(rank) if rank <= 15 else None for rank in random.integers(1, 20, 200)]
     run, judged = [], []

@@ -1,4 +1,6 @@
 import json
+import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -6,12 +8,15 @@ import pytest
 
 from tasks.artifacts import Artifact, current, file_sha256
 from tasks.registry.golden import disagreements
+from tasks.retrieval.answers import Ask
 from tasks.retrieval.evaluation import Evaluation, evaluate
 from tasks.retrieval.judges import Judged
 from tasks.retrieval.release_folder import EXTRACTIVE, Made, assemble
-from tasks.retrieval.served import Served
+from tasks.retrieval.search import keep_cross_encoder
+from tasks.retrieval.served import Served, read_release
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 from tests.retrieval.library import Library
+from tests.retrieval.test_search import write_counter
 
 
 @pytest.fixture
@@ -48,6 +53,23 @@ def test_the_folder_is_small_whole_and_answers_as_it_says(library: Library, eval
     wrong = [{**cases[0], "answer": {"answered": True, "documents": ["rooms.md"]}}]
     assert len(disagreements(wrong, served.answer)) == 1
     served.close()
+
+
+def test_prompt_and_cross_encoder_travel_with_the_release(
+    library: Library, evaluation: Evaluation, tmp_path: Path, tiny_folder: Path
+) -> None:
+    write_counter(tmp_path / "cross", tiny_folder)
+    rerank = keep_cross_encoder(str(tmp_path / "cross"))
+    shutil.rmtree(tmp_path / "cross")
+    answers = AnswerOptions.model_validate({"prompt": {"refusal": "Ask the desk."}})
+    own = made(library, rerank=rerank, answers=answers)
+    folder = current().path(assemble(own, evaluation, library.questions))
+    record = record_of(folder)
+    assert record["prompt"]["refusal"] == "Ask the desk." and "prompt" not in record["answers"]
+    assert Artifact.model_validate(record["rerank"]) == rerank and read_release(folder).answers == answers
+    with closing(Served.load(folder, current().path)) as served:
+        assert served.answerer.searcher.rereads
+        assert served.ask(Ask(question="How many moons has Neptune?")).answer == "Ask the desk."
 
 
 def test_a_judge_is_named_with_its_scores(library: Library, evaluation: Evaluation) -> None:

@@ -1,5 +1,6 @@
 """The searcher: one question in, hits with a score and a cosine out."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +9,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from tasks.artifacts import Artifact, Store
-from tasks.errors import BadInput, Refused, Unavailable
+from tasks.errors import BadInput, Refused
+from tasks.retrieval.answers import WIDER, Answerer, Ask
 from tasks.retrieval.building import build, build_index
 from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.embedding import Embedder
-from tasks.retrieval.search import Searcher
+from tasks.retrieval.search import Searcher, keep_cross_encoder
 from tasks.retrieval.specs import SearchOptions
-from tasks.retrieval.store import Filters
+from tasks.retrieval.store import Filters, Hit
 from tasks.retrieval.vectors import embed_chunks
 from tests.retrieval import tiny
 
@@ -61,6 +63,19 @@ def test_an_index_of_another_model_is_refused(store: Store, embedder: Embedder) 
         Searcher(index, embedder, SearchOptions())
 
 
+class Named:
+    """A generator that remembers what it was given."""
+
+    hits: list[str]
+
+    def standalone(self, question: str, turns: Sequence[tuple[str, str]]) -> str:
+        return question
+
+    def answer(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+        self.hits = [hit.chunk.id for hit in hits]
+        yield "So it is [1]."
+
+
 def write_counter(folder: Path, tokenizer: Path) -> None:
     """A cross-encoder that scores a pair by its number of tokens, so that its order is known."""
     folder.mkdir()
@@ -83,8 +98,8 @@ def test_a_cross_encoder_has_the_last_word(
     index: EdgeIndex, embedder: Embedder, tmp_path: Path, tiny_folder: Path
 ) -> None:
     write_counter(tmp_path / "cross", tiny_folder)
-    options = SearchOptions(rerank=str(tmp_path / "cross"))
-    for searcher in (Searcher(index, embedder, options), Searcher(index, embedder, options)):
+    cross = tmp_path / "cross"
+    for searcher in (Searcher(index, embedder, SearchOptions(), cross) for _ in range(2)):
         plain = Searcher(index, embedder, SearchOptions()).search("amak boren", 20)
         read = searcher.search("amak boren", 4)
         longest = sorted(plain, key=lambda hit: -hit.chunk.tokens)[:4]
@@ -93,6 +108,16 @@ def test_a_cross_encoder_has_the_last_word(
         assert {hit.chunk.id: hit.cosine for hit in plain}[read[0].chunk.id] == read[0].cosine
 
 
-def test_a_missing_cross_encoder_is_told(index: EdgeIndex, embedder: Embedder, tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="There is no cross-encoder in"):
-        Searcher(index, embedder, SearchOptions(rerank=str(tmp_path / "none")))
+def test_a_missing_cross_encoder_is_told(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="There is no cross-encoder in"):
+        keep_cross_encoder(str(tmp_path / "none"))
+
+
+def test_nobody_sorts_again_what_a_cross_encoder_has_read(
+    index: EdgeIndex, embedder: Embedder, tmp_path: Path, tiny_folder: Path
+) -> None:
+    write_counter(tmp_path / "cross", tiny_folder)
+    searcher = Searcher(index, embedder, SearchOptions(top_k=4), tmp_path / "cross")
+    generator = Named()
+    Answerer(searcher, generator, threshold=0.0).ask(Ask(question="amak boren"))
+    assert generator.hits == [hit.chunk.id for hit in searcher.search("amak boren", WIDER)[:4]]

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from qdrant_client import QdrantClient
 
 from tasks.artifacts import Artifact, Store
-from tasks.errors import BadInput
+from tasks.errors import BadInput, NotFound, Unavailable
+from tasks.retrieval import server
 from tasks.retrieval.answers import Ask
 from tasks.retrieval.building import build
+from tasks.retrieval.edge import EdgeIndex
+from tasks.retrieval.opening import Server
 from tasks.retrieval.prompts import Prompt, write_prompt
 from tasks.retrieval.served import Served
 from tasks.retrieval.vectors import embed_chunks
@@ -66,6 +70,33 @@ def test_wrong_folders_and_requests_are_named(folder: Path, store: Store, tmp_pa
     (folder / "release.json").write_text("{")
     with pytest.raises(BadInput, match="no documents release"):
         Served.load(folder, store.path)
+
+
+def test_a_failing_part_leaves_nothing_open(folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def piece(artifact: Artifact) -> Path:
+        asked.append(artifact.kind)
+        if artifact.kind == "weights":
+            raise NotFound("gone")
+        return store.path(artifact)
+
+    closed: list[bool] = []
+    monkeypatch.setattr(EdgeIndex, "close", lambda _: closed.append(True))
+    with pytest.raises(NotFound):
+        Served.load(folder, piece)
+    assert asked == ["indexes", "weights"] and closed == [True]  # no model is loaded for an index that does not open
+
+
+def test_a_client_whose_collection_is_not_there_is_closed(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = QdrantClient(":memory:")
+    monkeypatch.setattr(server, "connect", lambda *_: client)
+    with pytest.raises(Unavailable, match="0 of 3 points"):
+        Served.load(folder, store.path, server=Server(url="http://127.0.0.1:9"))
+    with pytest.raises(RuntimeError, match="closed"):
+        client.get_collections()
 
 
 def test_an_answer_needs_nothing_heavy(folder: Path) -> None:

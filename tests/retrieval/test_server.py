@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from qdrant_client import QdrantClient
+from qdrant_client.models import CreateAlias, CreateAliasOperation
 
 from tasks.artifacts import Artifact, Store
 from tasks.errors import Unavailable
@@ -72,6 +73,23 @@ def test_the_alias_moves_and_the_last_three_stay(store: Store) -> None:
     switch(client, "guides", names[3])
     assert aliases(client)["guides"] == names[3] and aliases(client)["guides-previous-1"] == names[4]
     assert collections(client) == {stranger, *names[2:]}
+
+
+def test_collections_of_refused_candidates_go_with_the_next_switch(store: Store) -> None:
+    client = QdrantClient(":memory:")
+    champion, pending, refused, named = (publish(client, "guides", *digested(store, seed)) for seed in range(4))
+    client.update_collection_aliases(
+        [CreateAliasOperation(create_alias=CreateAlias(collection_name=named, alias_name="mine"))]
+    )
+    switch(client, "guides", champion, {pending})
+    assert collections(client) == {champion, pending, named} and refused not in aliases(client).values()
+    switch(client, "guides", champion)
+    assert collections(client) == {champion, named}
+
+
+def digested(store: Store, seed: int) -> tuple[EdgeIndex, str]:
+    index, artifact = made(store, seed)
+    return index, artifact.digest
 
 
 def test_a_collection_is_removed_once(store: Store) -> None:

@@ -99,7 +99,7 @@ function draw(turn, text, citations = new Map()) {
 }
 
 function finish(turn, told, asked) {
-  messages = [...asked, { role: "assistant", content: told.answer.slice(0, LONGEST) || "-" }];
+  messages = [...asked, { role: "assistant", content: told.answer.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "") || "-" }];
   draw(turn, told.answer, new Map(told.citations.map((one) => [one.number, one])));
   if (!told.answered) {
     judge(turn, "absent", "Not in the documents");
@@ -159,9 +159,11 @@ function rateable(turn, request) {
 
 // the key
 
+/** What the last key was answered is not for the next one. */
 function lock() {
-  running?.abort();
-  closePanel();
+  renew();
+  page.examples.replaceChildren();
+  page.question.value = "";
   gate(true);
   page.key.focus();
 }
@@ -189,8 +191,7 @@ async function unlock(event) {
 
 async function leave() {
   await call("session", { method: "DELETE" }).catch(() => {});
-  renew();
-  lock();
+  document.dispatchEvent(new Event("locked"));
 }
 
 // the page

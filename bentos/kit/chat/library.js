@@ -50,8 +50,8 @@ function row(told, node = copy("document")) {
 
 function relabel(button, sure, name) {
   button.classList.toggle("sure", sure);
-  button.textContent = sure ? "Delete for good?" : "Delete";
-  button.setAttribute("aria-label", sure ? "Press again to delete it for good" : `Delete ${name}`);
+  button.textContent = sure ? "Take out?" : "Delete";
+  button.setAttribute("aria-label", sure ? "Press again to take it out of the answers" : `Delete ${name}`);
 }
 
 /** The first press asks, the second one means it. */
@@ -71,14 +71,15 @@ async function forget(node, told) {
   }
 }
 
-/** Ask for the state of an upload, ever more rarely, until it is decided or the list is drawn anew. */
+/** Ask for the state of an upload, ever more rarely, until it is decided or out of sight; the list is drawn anew. */
 async function follow(node, id) {
   for (let wait = 1000; ; wait = Math.min(wait * 1.5, 20000)) {
     await new Promise((resolve) => setTimeout(resolve, wait));
-    if (!node.isConnected || !node.classList.contains("pending")) return;
+    if (!node.isConnected || !node.classList.contains("pending") || !shown()) return;
     try {
       row(await (await call(`v1/documents/${encodeURIComponent(id)}`)).json(), node);
     } catch (error) {
+      if (error.status === 404) return node.remove();
       part(node, "state").textContent = error.message;
     }
   }
@@ -112,6 +113,7 @@ function upload(file) {
   request.send(form);
 }
 
+document.addEventListener("locked", () => page.shelf.replaceChildren());
 page.documents.addEventListener("click", () => (shown() ? closePanel() : showLibrary()));
 page.file.addEventListener("change", () => {
   [...page.file.files].forEach(upload);

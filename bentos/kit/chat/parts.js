@@ -7,6 +7,7 @@ export class Failure extends Error {
   constructor(status, told) {
     const body = told?.error ?? told ?? {};
     super(body.message ?? `The service answered with status ${status} and no explanation.`);
+    this.status = status;
     this.request = body.request_id ?? "";
   }
 }

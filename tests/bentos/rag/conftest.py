@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -159,6 +160,32 @@ def library(data_root: Path, release: Path) -> Iterator[Open]:
         client.stop()
 
 
+@pytest.fixture
+def broken(library: Open) -> Iterator[Any]:
+    """A service whose generator does as the test tells it: it stands in for a language model on another machine."""
+    service = library(timeout_s=0.6)
+    generator = service.desk.serving().model.served.answerer
+
+    class Told:
+        def __init__(self) -> None:
+            self.pieces: list[Any] = []
+
+        def standalone(self, question: str, _turns: Any) -> str:
+            return question
+
+        def answer(self, _question: str, _hits: Any) -> Iterator[str]:
+            for piece in self.pieces:
+                if isinstance(piece, Exception):
+                    raise piece
+                if isinstance(piece, float):
+                    time.sleep(piece)
+                else:
+                    yield piece
+
+    generator.generator = told = Told()
+    yield service, told
+
+
 def keys(**tenants: str) -> Keys:
     """A key of each name with all scopes: the key itself is the name."""
     scopes = frozenset({"ask", "documents", "read", "feedback"})
@@ -170,9 +197,9 @@ def keys(**tenants: str) -> Keys:
     )
 
 
-def refused(answer: Any, status: int, code: str | None = None) -> None:
+def refused(answer: Any, status: int, code: str | None = None) -> Any:
     """In the one error schema, by the status's usual code where no other is named."""
-    by_schema(answer, status, code or CODES[status])
+    return by_schema(answer, status, code or CODES[status])
 
 
 def by(name: str) -> dict[str, str]:

@@ -1,15 +1,13 @@
 """The shelf: uploads by their bytes, who sees them, what Prefect is told, and images of pages."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bentos.kit.config import configured
 from tasks.artifacts import sha256
+from tasks.settings import Settings
 from tests.bentos.rag.conftest import LAKE, Open, by, keys, png, refused, write_rag
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n"
@@ -25,8 +23,10 @@ def test_an_upload_waits_and_says_what_to_do(library: Open) -> None:
     told = answer.json()
     assert (answer.status_code, told["status"], told["path"]) == (202, "pending", "uploads/shared/My Report.md")
     assert "penstock train library" in told["note"] and "cannot be reached" in told["note"]
-    assert client.get(f"/v1/documents/{told['id']}").json()["status"] == "pending"
+    again = client.get(f"/v1/documents/{told['id']}").json()
+    assert again["status"] == "pending" and "penstock train library" in again["note"]
     listed = client.get("/v1/documents").json()
+    assert "penstock train library" in next(one for one in listed["documents"] if one["id"] == told["id"])["note"]
     paths = [one["path"] for one in listed["documents"]]
     assert paths == sorted(paths) and listed["total"] == len(paths) == 5
     assert {"guide.pdf", "acme/salary.md", "uploads/shared/My Report.md"} <= set(paths)
@@ -44,6 +44,8 @@ def test_an_upload_waits_and_says_what_to_do(library: Open) -> None:
         ("a.pdf", PDF, 202),
         ("pdf without a suffix", PDF, 202),
         ("a.html", b"<!DOCTYPE html><html><body>x</body></html>", 202),
+        ("a.html", b" <!-- a --> \n<!----><html><body>x</body></html>", 202),
+        ("a.md", b"<!---->" * 500 + b"x", 202),  # for which a careless pattern takes for ever
         ("a.txt", "Grüße".encode(), 202),
         ("wide.txt", "Grüße".encode("utf-16"), 202),
         ("a.pdf", b"", 422),
@@ -111,7 +113,8 @@ def test_what_is_deleted_is_not_answered_from_while_the_index_holds_it(
     assert (told["status"], told["chunks"], told["note"]) == ("indexed", 1, None)
     question = "Which lake of the valley holds trout?"
     assert service.ask(question).json()["citations"][0]["document"] == taken["path"]
-    assert "No answer rests on it" in service.client.request("DELETE", place).json()["note"]
+    note = service.client.request("DELETE", place).json()["note"]
+    assert "No answer rests on it" in note and f"penstock forget library {taken['path']}" in note
     assert "trout" not in service.ask(question).json()["answer"]
     everything = {"query": "trout lake library room", "top_k": 50}
     found = {one["document"] for one in service.client.post("/v1/search", json=everything).json()["results"]}
@@ -140,6 +143,12 @@ def test_pages_are_images_of_visible_documents(library: Open) -> None:
     assert (answer.status_code, answer.content, answer.headers["content-type"]) == (200, png(), "image/png")
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert (answer.headers["cache-control"], answer.headers["etag"]) == ("private, no-cache", f'"{sha256(png())}"')
+    assert answer.headers["vary"] == "Cookie, X-API-Key, Authorization"
+    known = by("bob") | {"If-None-Match": answer.headers["etag"]}
+    again = client.get("/v1/pages?document=guide.pdf&page=1", headers=known)
+    assert (again.status_code, again.content) == (304, b"")
+    refused(client.get("/v1/pages?document=acme/salary.md&page=1", headers=known), 404)
     assert client.get("/v1/pages?document=acme/salary.md&page=1", headers=by("amy")).status_code == 200
     refused(client.get("/v1/pages?document=acme/salary.md&page=1", headers=by("bob")), 404)
     refused(client.get("/v1/pages?document=guide.pdf&page=2", headers=by("bob")), 404)  # no image, whatever its name
@@ -149,56 +158,11 @@ def test_pages_are_images_of_visible_documents(library: Open) -> None:
         refused(client.get(f"/v1/pages{query}", headers=by("bob")), 422)
 
 
-class Prefect(ThreadingHTTPServer):
-    """Prefect's routes that the service uses; `status` is its only worker's."""
-
-    status = "ONLINE"
-    events: list[dict[str, Any]]
-
-
-@pytest.fixture
-def prefect() -> Iterator[Prefect]:
-    class Handler(BaseHTTPRequestHandler):
-        server: Prefect
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            told: Any = None
-            if self.path == "/api/events":
-                self.server.events += body
-            elif self.path == "/api/work_pools/filter":
-                told = [{"name": "local"}]
-            else:
-                assert self.path == "/api/work_pools/local/workers/filter"
-                told = [{"status": self.server.status}]
-            data = b"" if told is None else json.dumps(told).encode()
-            self.send_response(204 if told is None else 200)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def log_message(self, *_arguments: Any) -> None:
-            """Keep the test's output clean."""
-
-    server = Prefect(("127.0.0.1", 0), Handler)
-    server.events = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_prefect_is_told_and_a_missing_worker_is_said(library: Open, prefect: Prefect) -> None:
-    client = library(prefect_url=f"http://127.0.0.1:{prefect.server_port}/api").client
-    told = send(client, "a.md", b"text").json()
-    assert "train" not in told["note"]
-    (event,) = prefect.events
-    assert event["event"] == "penstock.documents.uploaded"
-    assert event["resource"]["prefect.resource.id"] == "penstock.dataset.library-guides"
-    assert event["payload"]["path"] == "uploads/shared/a.md"
-    prefect.status = "OFFLINE"
-    assert "penstock train library" in send(client, "b.md", b"text").json()["note"]
-    client.request("DELETE", f"/v1/documents/{told['id']}")
-    assert prefect.events[-1]["event"] == "penstock.documents.deleted"
+def test_an_image_without_the_store_of_the_trainings_takes_nothing_in(library: Open, release: Path) -> None:
+    settings = Settings(data_root=release.parent / "home")
+    assert configured(settings, None, "").takes_uploads
+    config = configured(settings, release, "1")
+    assert (config.takes_uploads, config.store) == (False, settings.store)
+    assert configured(Settings(artifacts="s3://bucket/store"), release, "1").takes_uploads
+    client = library(takes_uploads=False).client
+    assert "PENSTOCK_ARTIFACTS" in refused(send(client, "a.md", b"text"), 409)["message"]

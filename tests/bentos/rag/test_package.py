@@ -98,3 +98,5 @@ def test_a_bento_answers_without_the_store(built: tuple[Path, dict[str, Any]], t
         assert (answer["version"], answer["citations"][0]["document"]) == ("3", "guide.pdf")
         assert child.get("/v1/pages?document=guide.pdf&page=1").headers["content-type"] == "image/png"
         assert child.get("/chat/chat.js").status_code == 200
+        told = child.post("/v1/documents?name=a.txt", content=b"text")
+        assert "PENSTOCK_ARTIFACTS" in by_schema(told, 409, "refused")["message"]

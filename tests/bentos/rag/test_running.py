@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ import pytest
 from bentos.kit.config import Config
 from bentos.kit.desk import Desk
 from bentos.kit.handle import load, read_release
+from bentos.kit.pieces import place
 from bentos.kit.traces import Traces, trace_number
 from bentos.rag.model import Rag, load_rag
-from tasks.errors import NotFound, Unavailable
+from tasks.artifacts import Artifact
+from tasks.errors import BadInput, NotFound, Unavailable
 from tasks.retrieval.answers import Answer, Ask
 from tests.bentos.rag.conftest import QUESTION, Open, events, refused, write_rag
 from tests.bentos.test_follow import until
@@ -64,32 +65,6 @@ def test_a_missing_piece_is_a_reason_and_not_a_crash(library: Open, data_root: P
     refused(service.ask(), 503)
     told = service.client.get("/ready").json()["reasons"]
     assert "PENSTOCK_ARTIFACTS" in told[0]["message"]
-
-
-@pytest.fixture
-def broken(library: Open) -> Iterator[Any]:
-    """A service whose generator does as the test tells it: it stands in for a language model on another machine."""
-    service = library(timeout_s=0.6)
-    generator = service.desk.serving().model.served.answerer
-
-    class Told:
-        def __init__(self) -> None:
-            self.pieces: list[Any] = []
-
-        def standalone(self, question: str, _turns: Any) -> str:
-            return question
-
-        def answer(self, _question: str, _hits: Any) -> Iterator[str]:
-            for piece in self.pieces:
-                if isinstance(piece, Exception):
-                    raise piece
-                if isinstance(piece, float):
-                    time.sleep(piece)
-                else:
-                    yield piece
-
-    generator.generator = told = Told()
-    yield service, told
 
 
 def test_what_breaks_in_a_stream_is_an_event(broken: Any) -> None:
@@ -145,7 +120,7 @@ def test_a_traced_question_and_its_feedback_are_in_mlflow(library: Open, mlflow_
     service = library(mlflow_url=mlflow_url, trace_share=1.0, log_text=True)
     number = service.ask().json()["request_id"]
     service.client.post("/feedback", json={"request_id": number, "rating": 1, "comment": "right"})
-    place = f"{mlflow_url}/api/3.0/mlflow/traces/tr-{trace_number(number):032x}"
+    place = f"{mlflow_url}/api/3.0/mlflow/traces/tr-{trace_number('', number):032x}"
     told: dict[str, Any] = {}
 
     def there() -> bool:
@@ -158,7 +133,7 @@ def test_a_traced_question_and_its_feedback_are_in_mlflow(library: Open, mlflow_
     assert (assessment["assessment_name"], assessment["feedback"]["value"]) == ("user_rating", True)
     assert QUESTION in told["request_preview"]
     found = httpx.get(
-        f"{mlflow_url}/ajax-api/3.0/mlflow/traces/get?trace_id=tr-{trace_number(number):032x}", trust_env=False
+        f"{mlflow_url}/ajax-api/3.0/mlflow/traces/get?trace_id=tr-{trace_number('', number):032x}", trust_env=False
     ).json()["trace"]["spans"]
     assert {span["name"] for span in found} == {"ask", "retrieve", "answer"}
 
@@ -174,8 +149,35 @@ def test_tracing_neither_fails_nor_delays_an_answer(library: Open) -> None:
 def test_the_share_decides_by_the_request_id() -> None:
     def chosen(share: float) -> list[int]:
         traces = Traces(Desk(load_rag, Config(trace_share=share)))
-        return [number for number in range(5000) if traces.chosen(f"request-{number}")]
+        return [number for number in range(5000) if traces.chosen("acme", f"request-{number}")]
 
     assert 400 < len(chosen(0.1)) < 600
     assert chosen(0.1) == chosen(0.1)
     assert (len(chosen(0.0)), len(chosen(1.0))) == (0, 5000)
+
+
+def test_a_request_id_of_another_tenant_names_another_trace() -> None:
+    assert len({trace_number(tenant, number) for tenant in ("", "acme", "beta") for number in ("1", "acme1")}) == 6
+
+
+def test_a_stop_that_waits_for_a_server_stops_no_answer(library: Open) -> None:
+    service = library()
+    service.desk.ends.append(lambda: time.sleep(0.5))
+
+    async def stopped() -> int:
+        stopping = asyncio.create_task(service.client.lifecycle.stop())
+        answered = 0
+        while not stopping.done():
+            answered += (await service.client.http.get("/health")).status_code == 200
+            await asyncio.sleep(0.02)
+        service.desk.ends.clear()
+        return answered
+
+    assert service.client.run(stopped()) > 5
+
+
+@pytest.mark.parametrize("digest", ["../release.json", "/etc/passwd", "", "..", "a/../../b"])
+def test_a_digest_from_a_release_leads_nowhere_else(tmp_path: Path, digest: str) -> None:
+    artifact = Artifact(uri="chunks/x", digest=digest, kind="chunks", meta={})
+    with pytest.raises(BadInput, match="points outside"):
+        place(tmp_path, artifact)

@@ -1,97 +1,15 @@
-"""The chat page in a real browser, before a real server: what a reader does, and what must not happen."""
+"""What a reader of the chat page does, and what must not happen."""
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.bentos.chat_service import EVIL, KEYS, Planted, running
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
-WATCH = "addEventListener('securitypolicyviolation', (event) => console.error('violated ' + event.violatedDirective))"
+from tests.bentos.chat.conftest import CHROMIUM, Open
+from tests.bentos.chat_service import EVIL, Planted
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on PATH")
-
-
-@dataclass
-class Tab:
-    """One page of a fresh browser, and what it did; `end` tells what it must not have done."""
-
-    page: Page
-    context: BrowserContext
-    url: str
-    planted: Planted
-    failures: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def ask(self, question: str) -> None:
-        before = self.page.locator("article").count()
-        self.page.get_by_label("Your question").fill(question)
-        self.page.keyboard.press("Enter")
-        expect(self.page.locator("article")).to_have_count(before + 1)
-        expect(self.page.get_by_role("button", name="Send")).to_be_visible()
-
-    def end(self) -> None:
-        hosts = {urlsplit(url.removeprefix("blob:")).netloc for url in self.asked}
-        self.context.close()
-        assert hosts == {urlsplit(self.url).netloc}
-        assert self.failures == []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("open")) as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("locked"), KEYS) as told:
-        yield told
-
-
-Open = Callable[..., Tab]
-
-
-@pytest.fixture
-def visit(browser: Browser, service: tuple[str, Planted]) -> Iterator[Open]:
-    """Open the page with the given options of a context; at the end it broke no rule and asked no other host."""
-    tabs: list[Tab] = []
-
-    def start(at: tuple[str, Planted] = service, **options: object) -> Tab:
-        context = browser.new_context(**options)  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
-        tab = Tab(context.new_page(), context, *at)
-        tabs.append(tab)
-        context.add_init_script(WATCH)
-        tab.page.on("request", lambda one: tab.asked.append(one.url))
-        tab.page.on("pageerror", lambda error: tab.failures.append(str(error)))
-        # a status that the service means to give is written to the console, too
-        meant = re.compile("status of (401|404|422)").search
-        tab.page.on("console", lambda told: None if meant(told.text) else tab.failures.append(told.text))
-        tab.page.goto(tab.url)
-        return tab
-
-    yield start
-    for tab in tabs:
-        tab.end()
 
 
 def test_a_question_its_sources_and_a_follow_up(visit: Open) -> None:
@@ -296,5 +214,6 @@ def test_a_key_opens_a_session(visit: Open, locked: tuple[str, Planted]) -> None
     tab.ask("What happens to late work?")
     tab.page.get_by_role("button", name="Sign out").click()
     expect(key).to_be_visible()
+    expect(tab.page.locator("article")).to_have_count(0)
     headers = {"Cookie": f"{cookie['name']}={cookie['value']}"}
     assert httpx.get(f"{tab.url}/info", headers=headers).status_code == 401
