@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tasks import artifacts
@@ -39,6 +40,11 @@ def clean(patch: pytest.MonkeyPatch, home: Path) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # a machine may be busy: time proves nothing here
+    hypothesis.settings.register_profile(
+        "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("patient")
     # before collection: Prefect and MLflow read the environment when they are imported
     config.stash[homes] = Path(tempfile.mkdtemp(prefix="penstock-tests-"))
     patch = pytest.MonkeyPatch()

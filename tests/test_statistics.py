@@ -82,7 +82,7 @@ def test_clustered_delong_undoes_duplication_and_agrees_with_the_bootstrap_of_gr
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 5)), min_size=8, max_size=60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_delong_is_the_area_of_scikit_learn_ties_included(rows: list[tuple[bool, int]]) -> None:
     truth = np.array([True, True, False, False, *(row[0] for row in rows)])
     score = np.array([3, 1, 2, 0, *(row[1] for row in rows)])

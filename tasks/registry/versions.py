@@ -154,7 +154,7 @@ def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
     there = {item.path for item in client.list_artifacts(run_id, "tables")} if candidate.tables else set()
     for name, rows in candidate.tables.items():
         if f"tables/{name}.json" not in there:  # a table that is there would grow
-            client.log_table(run_id, pd.DataFrame(rows), f"tables/{name}.json")
+            client.log_table(run_id, pd.DataFrame(rows, dtype=object), f"tables/{name}.json")
 
 
 def _input(data: Data) -> DatasetInput:

@@ -12,7 +12,7 @@ import orjson
 
 from tasks.artifacts import Artifact, Store
 from tasks.documents.chunk_file import Chunk
-from tasks.documents.forgetting import Doomed
+from tasks.documents.forgetting import Doomed, told_in
 from tasks.documents.manifest import Corpus
 from tasks.errors import NotFound
 from tasks.registry.records import VersionRecord
@@ -127,10 +127,11 @@ def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
 
 
 def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[str]:
-    """Files of questions, or of their scores, that name the document or one of its chunks."""
+    """Files of questions, or of their scores, that name the document or one of its chunks, or quote it."""
     for name in store.list(kind):
-        rows = orjson.loads(store.read(name)).get("questions", [])
-        if any(
+        data = store.read(name)
+        rows = orjson.loads(data).get("questions", [])
+        if told_in(data, doomed.passages) or any(
             row.get("document") in doomed.paths
             or not ids.isdisjoint(row.get("found", ()))
             or not set(doomed.paths).isdisjoint(row.get("cited", ()))

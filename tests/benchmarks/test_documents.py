@@ -1,6 +1,7 @@
 """The pieces of `index` and `ask` on tiny sizes: they run, and what they compare is the same; no time is asserted."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from tests.benchmarks import ask, ask_peer, by_hand, embedding, harness, indexin
 from tests.benchmarks.ask_release import Synthetic, questions
 from tests.retrieval import tiny
 from tests.retrieval.tiny import WORDS
+
+needs_peer = pytest.mark.skipif(find_spec("pdfplumber") is None, reason="needs pdfplumber, which `just bench` installs")
 
 
 @pytest.fixture(scope="session")
@@ -35,6 +38,7 @@ def measured(benchmark: harness.Benchmark) -> dict[str, harness.Row]:
     return {row.what: row for row in report.rows}
 
 
+@needs_peer
 def test_readers_are_held_to_known_paragraphs() -> None:
     known = material.reports(pages=2)
     files = {f"{name}.pdf": one.data for name, one in known.items()}
@@ -60,6 +64,7 @@ def test_windows_overlap_and_leave_nothing_out(model: material.Model) -> None:
     assert torch.windows("") == []
 
 
+@needs_peer
 def test_a_folder_is_indexed_both_ways(model: material.Model, tmp_path: Path) -> None:
     files = {f"{name}.pdf": one.data for name, one in material.reports(pages=1).items()}
     whole = indexing.whole(files, model, tmp_path, 1)

@@ -22,7 +22,7 @@ def test_every_answer_is_as_declared(served: Child, path: str, mode: schemathesi
     document = schemathesis.openapi.from_dict(served.get("/openapi.json").json())
     operation = document[path][method]
 
-    @settings(max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=40, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def check(data: Any) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
@@ -35,7 +35,7 @@ def test_every_answer_is_as_declared(served: Child, path: str, mode: schemathesi
     check()
 
 
-@settings(max_examples=150, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     body=st.binary(max_size=200)
     | st.recursive(st.none() | st.text() | st.floats(), st.lists).map(lambda v: json.dumps(v).encode())

@@ -138,7 +138,7 @@ def test_reads_of_an_empty_data_root(project: Path, data_root: Path) -> None:
     assert told["releases"]["credit-risk"] == {"champion": None, "pending": [], "services": []}
     assert json.loads(done("data", "history", "wine-quality", "--json")) == []
     verified = json.loads(done("verify", "--json", PENSTOCK_MLFLOW_PORT="1"))
-    assert verified == {"mlflow": False, "releases": {}}
+    assert verified == {"mlflow": False, "releases": {}, "forgotten": {}}
     assert done("down") == "nothing was running\n"
 
 

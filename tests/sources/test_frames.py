@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.csv as pv
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.artifacts import Store
@@ -45,7 +45,6 @@ def through_parquet(table: pa.Table, **options: object) -> pa.Table:
 
 
 @given(tables(), st.sampled_from(["snappy", "zstd", "gzip", "none"]), st.booleans(), st.integers(1, 5))
-@settings(deadline=None)
 def test_codec_dictionary_and_row_groups_do_not_count(
     table: pa.Table, codec: str, dictionary: bool, group: int
 ) -> None:
@@ -54,7 +53,6 @@ def test_codec_dictionary_and_row_groups_do_not_count(
 
 
 @given(tables(), st.integers(0, 12))
-@settings(deadline=None)
 def test_chunks_slices_and_dictionaries_do_not_count(table: pa.Table, cut: int) -> None:
     pieces = pa.concat_tables([table.slice(0, cut), table.slice(cut)])
     padded = pa.concat_tables([table, table, table]).slice(table.num_rows, table.num_rows)
@@ -65,14 +63,12 @@ def test_chunks_slices_and_dictionaries_do_not_count(table: pa.Table, cut: int) 
 
 
 @given(tables(("float", "text", "moment")))
-@settings(deadline=None)
 def test_a_way_through_pandas_does_not_count(table: pa.Table) -> None:
     back = pa.Table.from_pandas(table.to_pandas(), schema=table.schema, preserve_index=False)
     assert table_digest(back) == table_digest(table)
 
 
 @given(tables(("float", "int", "text", "moment")))
-@settings(deadline=None)
 def test_a_way_through_csv_does_not_count(table: pa.Table) -> None:
     buffer = io.BytesIO()
     pv.write_csv(table, buffer)
@@ -83,7 +79,6 @@ def test_a_way_through_csv_does_not_count(table: pa.Table) -> None:
 
 
 @given(tables(), st.data())
-@settings(deadline=None)
 def test_an_altered_cell_changes_its_column_and_no_other(table: pa.Table, data: st.DataObject) -> None:
     if table.num_rows == 0:
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tasks.sources.contracts import Kind
@@ -77,13 +77,11 @@ def test_dictionaries_and_empty_columns() -> None:
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
-@settings(deadline=None)
 def test_every_float_survives_its_text(numbers: list[float]) -> None:
     assert parsed([repr(number) for number in numbers], "float") == (numbers, [False] * len(numbers))
 
 
 @given(st.lists(st.datetimes(datetime(1, 1, 1), datetime(9999, 1, 1)), min_size=1))
-@settings(deadline=None)
 def test_every_moment_survives_its_text(moments: list[datetime]) -> None:
     assert parsed([str(moment) for moment in moments], "date") == (moments, [False] * len(moments))
 
@@ -92,7 +90,6 @@ def test_every_moment_survives_its_text(moments: list[datetime]) -> None:
     st.lists(st.text(st.characters(codec="utf-8"), max_size=8), min_size=1),
     st.sampled_from(["float", "int", "bool", "date"]),
 )
-@settings(deadline=None)
 def test_any_text_is_a_value_a_null_or_a_misfit(texts: list[str], kind: Kind) -> None:
     typed, misfit = parsed(texts, kind)
     for text, value, bad in zip(texts, typed, misfit, strict=True):

@@ -45,7 +45,7 @@ def test_every_answer_is_as_declared(shelved: Child, path: str, method: str, mod
     document = schemathesis.openapi.from_dict(shelved.get("/openapi.json").json())
     operation = document[path][method]
 
-    @settings(max_examples=25, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=25, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(data=st.data())
     def check(data: Any) -> None:
         case = data.draw(operation.as_strategy(generation_mode=mode))
