@@ -16,7 +16,7 @@ from tasks.registry.records import VersionRecord
 from tasks.registry.road import Outcome
 from tasks.statistics import Interval
 
-out = Console(highlight=False, soft_wrap=True)
+out = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)  # texts from outside stay as written
 
 
 def emit(value: Any) -> None:

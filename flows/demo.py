@@ -99,7 +99,7 @@ def ask(url: str, question: str) -> None:
     console.out.print(f"> {question}\n{told['answer']}  (version {told['version']})")
     for citation in told["citations"]:
         place = f"{citation['document']}, page {citation['page']}"
-        console.out.print(f"   [{citation['number']}] {place}: {citation['heading']}", style="dim", markup=False)
+        console.out.print(f"   [{citation['number']}] {place}: {citation['heading']}", style="dim")
 
 
 def edited(settings: Settings) -> str:

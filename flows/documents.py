@@ -1,14 +1,13 @@
 """A folder of documents to a gated index. Started by `penstock train`, a deployment, its schedule or an upload."""
 
-from functools import partial
-
 from prefect import flow
 
-from flows.candidates import register
-from flows.documents_candidate import Offered, build, evidence_for
-from flows.orders import Order, Papers, endpoint, endpoint_of, prepare
-from flows.receipts import leave_receipt, say
-from flows.release import decided, published, qdrant
+from flows.candidates import offer
+from flows.collections import server_of
+from flows.documents_candidate import Index
+from flows.documents_order import Papers, endpoint, endpoint_of
+from flows.orders import Order, prepare
+from flows.receipts import say
 from tasks.artifacts import Artifact, Store, current, opened
 from tasks.documents import steps as documents
 from tasks.documents import uploads
@@ -33,25 +32,20 @@ def train(order: Order) -> Outcome:
     with opened(settings.store) as store:
         prepared = prepare(order, settings)
         assert isinstance(prepared, Papers)
-        offered = make(prepared, settings)
-        version = register(order.release, offered.key, lambda: build(offered), settings)
-        outcome = decided(
-            version, offered.ground, prepared, partial(evidence_for, offered, version, settings), settings
-        )
-        settle_uploads(store, offered)
-        leave_receipt(store, prepared, outcome)
-        return published(outcome)
+        made = make(prepared, settings)
+        settle_uploads(store, made)
+        return offer(made, settings)
 
 
-def settle_uploads(store: Store, offered: Offered) -> None:
+def settle_uploads(store: Store, offered: Index) -> None:
     """Say of each upload whether it is in the index; what was not read for now waits."""
     waiting, parsed = set(offered.parsed.passing), offered.parsed
     digests = {one.path: one.digest for one in offered.corpus.documents if one.path not in waiting}
     problems = {one.document: one.reason for one in parsed.problems}
-    uploads.settle(store, offered.snapshot.dataset, digests, problems)
+    uploads.settle(store, offered.snapshot.dataset, offered.release, digests, problems)
 
 
-def make(prepared: Papers, settings: Settings) -> Offered:
+def make(prepared: Papers, settings: Settings) -> Index:
     """The cached steps in order: corpus, pages, chunks, vectors, index, page images, and its scores on questions."""
     recipe, dataset = prepared.recipe, prepared.dataset
     corpus = documents.scan(dataset, prepared.files)
@@ -59,16 +53,17 @@ def make(prepared: Papers, settings: Settings) -> Offered:
     snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
     say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
     parsed = documents.parse(snapshot.manifest, recipe.pages, documents.reader(recipe.pages))
-    say(f"{parsed.pages} pages, {parsed.parsed_now} documents read now in {parsed.seconds:.1f} s, the others known")
+    say(f"{parsed.pages} pages of {parsed.documents} documents")
     say(*(f"  {count} documents are marked {mark}" for mark, count in parsed.marks.items()))
     say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
     say(*(f"  {note}" for note in parsed.notes))
-    weights = weights_of(recipe.embedding, settings)
+    age = 0 if prepared.order.refresh else settings.remote_age
+    weights = weights_of(recipe.embedding, age, settings)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)
     vectors = retrieval.embed_chunks(chunks.artifact, weights)
-    say(f"{chunks.count} chunks, {vectors.embedded_now} embedded now, the others known")
+    say(f"{chunks.count} chunks")
     index = retrieval.build_index(chunks.artifact, vectors)
-    if server := qdrant(settings):
+    if server := server_of(settings):
         say(f"collection {retrieval.publish_index(recipe.name, index, current().path(index), server)} on {server.url}")
     images = documents.images(snapshot.manifest, parsed.artifact) if recipe.images else None
     if images:
@@ -94,7 +89,7 @@ def make(prepared: Papers, settings: Settings) -> Offered:
         checks += told
         if judged is None:
             prepared.conditions["judge"] = "no verdict"  # no receipt stands for that: the next run asks again
-    return Offered(
+    return Index(
         prepared=prepared,
         corpus=corpus,
         snapshot=snapshot,
@@ -133,11 +128,11 @@ def judge_of(settings: Settings) -> Judge:
     )
 
 
-def weights_of(embedding: Embedding, settings: Settings) -> Artifact:
-    """The embedding model, converted once."""
+def weights_of(embedding: Embedding, age: float, settings: Settings) -> Artifact:
+    """The embedding model, converted once; its source is looked at again after `age` seconds."""
     if embedding.dataset is None:
         return retrieval.hub_weights(embedding.name)
-    raw = sources.fetch(load_dataset(embedding.dataset, settings.folders), {}, settings.remote_age)
+    raw = sources.fetch(load_dataset(embedding.dataset, settings.folders), {}, age)
     files = {file.part: file.artifact for file in raw.files}
     return retrieval.export_weights(files, embedding.name, embedding.precision)
 

@@ -2,37 +2,39 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from flows.candidates import Built, lineage_of, present
-from flows.orders import Papers, endpoint_of
+from flows.candidates import Met, Offered
+from flows.documents_order import Papers, endpoint_of
 from tasks.artifacts import Artifact, canonical, current, sha256
+from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.documents.parse import ParsedCorpus
+from tasks.errors import NotFound, Refused
 from tasks.planning import closure
-from tasks.registry import history, ledger, records
 from tasks.registry.gate import BASELINE, Check, Evidence
-from tasks.registry.versions import Candidate, Data
+from tasks.registry.records import VersionRecord
 from tasks.retrieval import steps as retrieval
 from tasks.retrieval.evaluation import Evaluation, read_rows
-from tasks.retrieval.evidence import Facts, Side, gather
+from tasks.retrieval.evidence import Side, gather
 from tasks.retrieval.golden import Asked
 from tasks.retrieval.judges import Judged
 from tasks.retrieval.metrics import ranking
 from tasks.retrieval.release_folder import OUTPUT, Made
 from tasks.retrieval.served import read_release
-from tasks.settings import Settings
+from tasks.statistics import Interval
 
 MAKING = ("embedding", "pages", "chunks", "search", "answers", "images")
 
 
-@dataclass(frozen=True)
-class Offered:
-    """What the steps made of an order."""
+@dataclass(frozen=True, kw_only=True)
+class Index(Offered):
+    """An index of a corpus, and the questions that it is judged on."""
 
     prepared: Papers
-    corpus: Corpus
     snapshot: CorpusSnapshot
+    corpus: Corpus
     parsed: ParsedCorpus
     weights: Artifact
     chunks: Artifact
@@ -43,95 +45,105 @@ class Offered:
     evaluation: Evaluation
     judge: str | None
     judged: Judged | None
-    plots: Artifact
     checks: Sequence[Check]
 
     @property
-    def release(self) -> str:
-        return self.prepared.recipe.name
-
-    @property
     def ground(self) -> str:
-        """What a decision is about: the newest corpus, and the questions that are asked of it."""
+        """The newest corpus, and the questions that are asked of it."""
         judge = f", judged by {self.judged.by}" if self.judged else ", no verdict of the judge" if self.judge else ""
         return f"{self.snapshot.dataset}@{self.snapshot.version}, questions {self.asked.artifact.digest[:8]}{judge}"
 
     @property
     def code_digest(self) -> str:
-        """Of all that turns documents into an index and its answers: the rooms' code and the recipe's making."""
         making = self.prepared.recipe.model_dump(mode="json", include=set(MAKING))
         code = [closure("tasks.documents.steps"), closure("tasks.retrieval.steps")]
         return sha256(canonical([code, making, self.rerank and self.rerank.digest, OUTPUT, self.evaluation.threshold]))
 
     @property
     def key(self) -> str:
-        """Names the version: the same index, answered from in the same way; `answers` holds the prompt."""
+        """The same index, answered from in the same way; `answers` holds the prompt."""
         making = self.prepared.recipe.model_dump(mode="json", include={"search", "answers"})
         parts = [self.index, self.weights, self.pages, self.rerank]
         digests = [part and part.digest for part in parts]
         return sha256(canonical([self.release, digests, making, OUTPUT, self.evaluation.threshold]))
 
+    @property
+    def metrics(self) -> dict[str, Interval]:
+        return self.evaluation.metrics | (self.judged.metrics if self.judged else {})
 
-def build(offered: Offered) -> Built:
-    """The release folder, and the candidate as MLflow gets it."""
-    folder = retrieval.assemble_release(made(offered), offered.evaluation, offered.asked.artifact, offered.judged)
-    candidate = described(offered, folder)
-    return Built(candidate, folder, offered.plots, offered.ground)
+    def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
+        made = Made(
+            release=self.release,
+            key=key,
+            index=self.index,
+            weights=self.weights,
+            chunks=self.chunks,
+            pages=self.pages,
+            rerank=self.rerank,
+            search=self.prepared.recipe.search,
+            answers=self.prepared.recipe.answers,
+            inputs=inputs | {"manifest": self.snapshot.manifest.model_dump(mode="json")},
+        )
+        return retrieval.assemble_release(made, self.evaluation, self.asked.artifact, self.judged)
 
+    def described(self, folder: Path) -> dict[str, Any]:
+        recipe = self.prepared.recipe
+        return {
+            "params": {
+                "documents": self.snapshot.documents,
+                "pages": self.parsed.pages,
+                "chunks": self.index.meta["count"],
+                "snapshot": self.ground,
+                "embedding": recipe.embedding.name,
+                "precision": recipe.embedding.precision,
+                "chunk_tokens": recipe.chunks.tokens,
+                "threshold": self.evaluation.threshold,
+                "metric": recipe.metric,
+            },
+            "tables": {"questions": questions_table(self.evaluation)},
+            "prompt": [{"role": role, "content": getattr(recipe.answers.prompt, role)} for role in ("system", "user")],
+        }
 
-def made(offered: Offered) -> Made:
-    """What the release folder is made of."""
-    recipe, snapshot = offered.prepared.recipe, offered.snapshot
-    return Made(
-        release=offered.release,
-        key=offered.key,
-        index=offered.index,
-        weights=offered.weights,
-        chunks=offered.chunks,
-        pages=offered.pages,
-        rerank=offered.rerank,
-        search=recipe.search,
-        answers=recipe.answers,
-        inputs={
-            "snapshot": {"dataset": snapshot.dataset, "version": snapshot.version, "digest": snapshot.digest},
-            "manifest": snapshot.manifest.model_dump(mode="json"),
-            "recipe": recipe.model_dump(mode="json"),
-            "code": offered.code_digest,
-        },
-    )
+    def evidence(self, version: VersionRecord, met: Met) -> Evidence:
+        """Candidate against champion (or an index that finds nothing) on the newest questions."""
+        champion = Side(version=BASELINE)
+        if met.champion is not None:
+            try:
+                champion = self.side(met.label(met.champion), met.champion.folder)
+            except NotFound as error:
+                raise Refused(
+                    f"The champion of {self.release} cannot be asked, so nothing is compared with it: {error} To let "
+                    f"version {version.version} replace it unseen: "
+                    f"`penstock approve {self.release} {version.version} --override`."
+                ) from None
+        rivals, lost = [], []
+        for rival in met.rivals:
+            try:
+                rivals.append(self.side(met.label(rival), rival.folder))
+            except NotFound as error:
+                text = f"The candidate was not compared with {met.label(rival)}: {error}"
+                name = f"best of the last without {met.label(rival)}"
+                lost.append(Check(name=name, number=None, bound="none", ok=True, text=text))
+        return gather(
+            self.prepared.recipe,
+            self.ground,
+            Side(version=str(version.version), scores=self.evaluation.scores),
+            champion,
+            version.folder,
+            rivals,
+            self.asked.notes,
+            [*self.checks, *lost],
+            self.judged.metrics if self.judged else None,
+        )
 
+    def check(self) -> None:
+        uploads.refuse_forgotten(current(), self.snapshot.dataset, self.corpus.documents)
 
-def described(offered: Offered, folder: Artifact) -> Candidate:
-    """The candidate as MLflow gets it."""
-    store, snapshot, recipe = current(), offered.snapshot, offered.prepared.recipe
-    return Candidate(
-        release=offered.release,
-        key=offered.key,
-        folder=store.path(folder),
-        params={
-            "documents": snapshot.documents,
-            "pages": offered.parsed.pages,
-            "chunks": offered.index.meta["count"],
-            "snapshot": offered.ground,
-            "embedding": recipe.embedding.name,
-            "precision": recipe.embedding.precision,
-            "chunk_tokens": recipe.chunks.tokens,
-            "threshold": offered.evaluation.threshold,
-            "metric": recipe.metric,
-        },
-        metrics=offered.evaluation.metrics | (offered.judged.metrics if offered.judged else {}),
-        tags=lineage_of(snapshot.digest, snapshot.version, offered.code_digest),
-        data=Data(
-            name=snapshot.dataset,
-            version=snapshot.version,
-            digest=snapshot.digest,
-            rows=snapshot.documents,
-            source=canonical(snapshot.source).decode(),
-        ),
-        plots=store.path(offered.plots),
-        tables={"questions": questions_table(offered.evaluation)},
-        prompt=[{"role": role, "content": getattr(recipe.answers.prompt, role)} for role in ("system", "user")],
-    )
+    def side(self, label: str, folder: Artifact) -> Side:
+        """An earlier version, asked the newest questions with its own index, model and threshold."""
+        asked = endpoint_of(read_release(current().path(folder)).answers)
+        evaluation = retrieval.evaluate_release(folder, self.asked.artifact, asked)
+        return Side(version=label, scores=evaluation.scores)
 
 
 def questions_table(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -141,36 +153,3 @@ def questions_table(evaluation: Evaluation) -> list[dict[str, Any]]:
         row.model_dump(include=shown) | (ranking(row.rank) if row.answerable else {})
         for row in read_rows(evaluation.scores)
     ]
-
-
-def evidence_for(offered: Offered, version: int, settings: Settings) -> Evidence:
-    """Candidate against champion (or an index that finds nothing) on the newest questions."""
-    store, release = current(), offered.release
-    entries = ledger.entries(store, release)
-    champion = history.champion(entries)
-    record = records.version(store, release, champion) if champion else None
-    opponent = side_of(offered, record, settings) if record else Side(version=BASELINE)
-    rivals = [number for number in history.rivals(entries, offered.prepared.recipe.best_of) if number != version]
-    return gather(
-        offered.prepared.recipe,
-        offered.ground,
-        Side(version=str(version), scores=offered.evaluation.scores),
-        opponent,
-        records.version(store, release, version).folder,
-        Facts(
-            data_changed=record is not None and record.tags["data.digest"] != offered.snapshot.digest,
-            code_changed=record is not None and record.tags["code.digest"] != offered.code_digest,
-            notes=tuple(offered.asked.notes),
-        ),
-        [side_of(offered, records.version(store, release, number), settings) for number in rivals],
-        offered.checks,
-        offered.judged.metrics if offered.judged else None,
-    )
-
-
-def side_of(offered: Offered, record: records.VersionRecord, settings: Settings) -> Side:
-    """An earlier version, asked the newest questions with its own index, model and threshold."""
-    present(offered.release, record, settings)
-    asked = endpoint_of(read_release(current().path(record.folder)).answers)
-    evaluation = retrieval.evaluate_release(record.folder, offered.asked.artifact, asked)
-    return Side(version=f"champion v{record.version}", scores=evaluation.scores)

@@ -2,8 +2,8 @@
 
 The list of forgotten documents is written first: whatever is killed later, the same command finishes."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from flows import console, running
@@ -13,10 +13,7 @@ from tasks.artifacts import Store, opened
 from tasks.documents import forgetting as documents
 from tasks.documents import uploads
 from tasks.documents.corpus import folder_source, path_of
-from tasks.documents.forgetting import Doomed
-from tasks.documents.manifest import CorpusSnapshot
-from tasks.documents.snapshots import documents as documents_of
-from tasks.documents.snapshots import load as load_snapshot
+from tasks.documents.forgetting import Doomed, dataset_of
 from tasks.errors import BadInput, PenstockError, Refused
 from tasks.registry import history, ledger, records
 from tasks.registry.aliases import Registry
@@ -24,6 +21,8 @@ from tasks.registry.recipes import release_names
 from tasks.registry.records import VersionRecord
 from tasks.retrieval import forgetting as made
 from tasks.retrieval import golden_file
+from tasks.retrieval.golden import FEWEST_ANSWERABLE, Question, document_words, words
+from tasks.retrieval.golden import holds as has_quote
 from tasks.retrieval.opening import Server
 from tasks.retrieval.proving import found_by_searching, found_in_store
 from tasks.retrieval.specs import DocumentsRecipe
@@ -33,7 +32,6 @@ from tasks.sources.folders import look
 from tasks.sources.yamls import find
 from tasks.watching.replicas import replicas
 
-FEWEST = 2  # answerable questions that a training needs
 Table = list[tuple[str, int]]
 
 
@@ -47,7 +45,7 @@ def forget(name: str, document: str, note: str, settings: Settings) -> int:
     with opened(settings.store) as store:
         doomed = documents.begun(store, documents.trace(store, dataset.name, document))
         doomed = doomed if doomed.passages else doomed.model_copy(update={"passages": telling(store, doomed)})
-        releases = treated(dataset.name, settings)
+        releases = treated(store, doomed, settings)
         refuse_impossible(store, dataset, doomed, releases, settings)
         documents.begin(store, doomed)
         listed = ", ".join(doomed.paths)
@@ -56,28 +54,46 @@ def forget(name: str, document: str, note: str, settings: Settings) -> int:
         )
         if doomed.paths != (document,):
             console.out.print(f"  it is known as {listed}: all of these go")
-        cleared = clear_golden(doomed, releases, settings)
-        for release in releases:
-            if records.versions(store, release.name):
-                rebuild(store, release.name, doomed, reason, settings)
+        rebuild_all(store, doomed, releases, reason, settings)
+        cleared = clear_golden(doomed, settings)
         done = [*cleared, *removed(store, doomed, releases, settings)]
         return told(store, doomed, releases, done, settings)
 
 
-def treated(dataset: str, settings: Settings) -> list[DocumentsRecipe]:
-    """Every release on the dataset."""
+def on_dataset(dataset: str, settings: Settings) -> list[DocumentsRecipe]:
+    """The recipes that name the dataset today."""
     known = [recipe_of(name, settings) for name in release_names(settings.folders)]
     return [one for one in known if isinstance(one, DocumentsRecipe) and one.dataset == dataset]
+
+
+def treated(store: Store, doomed: Doomed, settings: Settings) -> list[str]:
+    """Every release on the dataset, and every other that has versions with the document from when it was on it."""
+    names = {one.name for one in on_dataset(doomed.dataset, settings)}
+    return sorted(names | {name for name in trained(store) if held_by(store, name, doomed)})
+
+
+def trained(store: Store) -> list[str]:
+    """The releases that have versions, whether or not there is still a recipe."""
+    return sorted({place.split("/")[1] for place in store.list("versions")})
+
+
+def held_by(store: Store, name: str, doomed: Doomed) -> set[int]:
+    return {one.version for one in records.versions(store, name) if made.holds(store, one, doomed)}
 
 
 def telling(store: Store, doomed: Doomed) -> tuple[str, ...]:
     return tuple(documents.passages(*made.chunks_of(store, doomed)))
 
 
+def standing(store: Store, name: str, doomed: Doomed) -> set[int]:
+    return held_by(store, name, doomed) - history.forgotten(ledger.entries(store, name))
+
+
 def refuse_impossible(
-    store: Store, dataset: Dataset, doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings
+    store: Store, dataset: Dataset, doomed: Doomed, releases: Sequence[str], settings: Settings
 ) -> None:
-    """Before anything is changed: an index of nothing cannot be built, and one without questions is not judged."""
+    """Before anything is changed: an index of nothing cannot be built, one without questions is not judged, and a
+    champion without a recipe is not replaced."""
     source = folder_source(dataset, {})
     there = {path_of(found.path, source) for found in look(source).files}
     there |= {one.path for one in uploads.listed(store, dataset.name, None)}
@@ -86,26 +102,43 @@ def refuse_impossible(
             f"{doomed.document} is the only document of {dataset.name}, and there is no index of nothing: put another "
             f"document there first, or delete the data root {settings.root}."
         )
-    for path in golden_files(releases, settings):
-        rest = [one for one in golden_file.about(path, doomed.paths)[1] if one.answerable]
-        if len(rest) < FEWEST:
+    known = release_names(settings.folders)
+    if lost := [name for name in releases if name not in known and standing(store, name, doomed)]:
+        raise Refused(
+            f"{lost[0]} has versions that hold {doomed.document} and no recipe any more, so they cannot be replaced: "
+            f"put {settings.project / 'releases' / lost[0]}.yaml back first; any dataset with other documents will do."
+        )
+    left = there - {*doomed.paths}
+    texts = document_words(made.newest_chunks(store, trained(store), doomed.dataset))
+    for path in golden_files(doomed.dataset, settings):
+        rest = [one for one in golden_file.about(path, doomed.paths)[1] if usable(one, left, texts)]
+        if len(rest) < FEWEST_ANSWERABLE:
             raise Refused(
-                f"Without the questions about {doomed.document} only {len(rest)} answerable ones are left in {path}, "
-                f"and {FEWEST} are needed: write some about other documents first, or take `golden` out of the recipe."
+                f"Without the questions about {doomed.document} only {len(rest)} answerable ones are left in {path} "
+                f"whose document and quote are there, and {FEWEST_ANSWERABLE} are needed: write some about other "
+                "documents (and train, where you edited these), or take `golden` out of the recipe."
             )
 
 
-def golden_files(releases: Iterable[DocumentsRecipe], settings: Settings) -> list[Path]:
+def usable(question: Question, there: set[str], texts: dict[str, list[str]]) -> bool:
+    """Whether a training will ask it: its document is there, with its quote as far as the document was read before."""
+    if question.document not in there:
+        return False
+    text = texts.get(question.document)
+    return text is None or question.quote is None or has_quote(text, words(question.quote))
+
+
+def golden_files(dataset: str, settings: Settings) -> list[Path]:
     """The files of golden questions that are the user's own."""
-    names = sorted({release.golden for release in releases if release.golden})
+    names = sorted({release.golden for release in on_dataset(dataset, settings) if release.golden})
     files = [find("golden", name, settings.folders) for name in names]
     return [path for path in files if path.is_relative_to(settings.project.resolve())]
 
 
-def clear_golden(doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings) -> Table:
+def clear_golden(doomed: Doomed, settings: Settings) -> Table:
     """Say which questions go, then take them out."""
     done = []
-    for path in golden_files(releases, settings):
+    for path in golden_files(doomed.dataset, settings):
         out, _ = golden_file.about(path, doomed.paths)
         for question in out:
             console.out.print(f"  taken out of {path}: {question.id}: {question.question}")
@@ -114,14 +147,28 @@ def clear_golden(doomed: Doomed, releases: list[DocumentsRecipe], settings: Sett
     return done
 
 
+def rebuild_all(store: Store, doomed: Doomed, releases: Iterable[str], reason: str, settings: Settings) -> None:
+    """Each that was trained, in turn; where one fails, say how far it went."""
+    rebuilt, known = list[str](), release_names(settings.folders)
+    for name in releases:
+        if name not in known or not records.versions(store, name):
+            continue
+        try:
+            rebuild(store, name, doomed, reason, settings)
+        except PenstockError:
+            done = f", and versions with it of {', '.join(rebuilt)} are withdrawn" if rebuilt else ""
+            console.out.print(
+                f"{name} was not rebuilt. {doomed.document} stays on the list, its uploads are deleted{done}; its text "
+                "is still in the store. Mend what follows, and run this again to finish."
+            )
+            raise
+        rebuilt.append(name)
+
+
 def rebuild(store: Store, name: str, doomed: Doomed, reason: str, settings: Settings) -> None:
     """A champion without the document, by the gate or against it; then no way back to those with it."""
-    try:
-        outcome = running.train(Order(release=name), settings)
-    except PenstockError:
-        console.out.print(f"{name} was not rebuilt and nothing was removed yet: mend what follows, and run this again.")
-        raise
-    tainted = {one.version for one in records.versions(store, name) if holds(one, doomed)}
+    outcome = running.train(Order(release=name), settings)
+    tainted = held_by(store, name, doomed)
     champion = history.champion(ledger.entries(store, name))
     if champion in tainted and outcome.version is not None:
         console.out.print(f"The gate did not promote version {outcome.version}; forgetting does not wait for quality:")
@@ -138,21 +185,14 @@ def rebuild(store: Store, name: str, doomed: Doomed, reason: str, settings: Sett
         console.out.print(f"Withdrawn for ever, since they held it: version {numbers} of {name}.")
 
 
-def holds(record: VersionRecord, doomed: Doomed) -> bool:
-    """Whether a version's corpus held the document; one whose corpus is not known any more counts."""
-    snapshot: CorpusSnapshot = load_snapshot(doomed.dataset, int(record.tags["data.version"]))
-    there = documents_of(snapshot)
-    return not there or any(one.digest in doomed.digests for one in there)
-
-
-def removed(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], settings: Settings) -> Table:
+def removed(store: Store, doomed: Doomed, releases: Sequence[str], settings: Settings) -> Table:
     """Everything out of the store, MLflow, the Qdrant server and this machine's downloads."""
-    names = [release.name for release in releases]
-    spare, shared = stays(store, doomed, settings), set(documents.elsewhere(store, doomed))
-    done = list(made.remove(store, doomed, spare, shared, partial(drop_collections, names, settings)))
+    spare, shared = stays(store, doomed), set(documents.elsewhere(store, doomed))
+    with collections(releases, settings) as drop:
+        done = list(made.remove(store, doomed, spare, shared, drop))
     files = 0
     with Registry(settings.mlflow_url) as registry:
-        for name in names:
+        for name in releases:
             for record in forgotten(store, name):
                 registry.remove_files(registry.version(name, record.version))
                 if record.plots and record.plots.uri not in spare:
@@ -162,11 +202,11 @@ def removed(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], setti
     return [*done, ("versions emptied in MLflow (release, prompt, plots, tables)", files)]
 
 
-def stays(store: Store, doomed: Doomed, settings: Settings) -> set[str]:
-    """What versions that never held it are made of, in this dataset and in all others."""
-    clean = []
-    for name in release_names(settings.folders):
-        gone = history.forgotten(ledger.entries(store, name))
+def stays(store: Store, doomed: Doomed) -> set[str]:
+    """What versions are made of that do not hold it, of this dataset, and all those of others."""
+    clean: list[VersionRecord] = []
+    for name in trained(store):
+        gone = history.forgotten(ledger.entries(store, name)) | held_by(store, name, doomed)
         clean += [one for one in records.versions(store, name) if one.version not in gone]
     return made.needed(store, clean)
 
@@ -176,15 +216,21 @@ def forgotten(store: Store, name: str) -> list[VersionRecord]:
     return [one for one in records.versions(store, name) if one.version in gone]
 
 
-def drop_collections(names: list[str], settings: Settings, index: str) -> None:
+@contextmanager
+def collections(names: Sequence[str], settings: Settings) -> Iterator[made.Drop]:
+    """Drops an index of these releases on the Qdrant server, where there is one."""
     if settings.qdrant is None:
+        yield lambda _: None
         return
     from tasks.retrieval.server import connect, remove
 
-    client = connect(*settings.qdrant)
-    for name in names:
-        remove(client, name, index)
-    client.close()
+    with closing(connect(*settings.qdrant)) as client:
+
+        def drop(index: str) -> None:
+            for name in names:
+                remove(client, name, index)
+
+        yield drop
 
 
 def remove_local(name: str, version: int, settings: Settings) -> None:
@@ -195,20 +241,22 @@ def remove_local(name: str, version: int, settings: Settings) -> None:
     (settings.root / "reports" / f"{name}-v{version}.html").unlink(missing_ok=True)
 
 
-def told(store: Store, doomed: Doomed, releases: list[DocumentsRecipe], done: Table, settings: Settings) -> int:
+def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, settings: Settings) -> int:
     """The tables of what went and what remains, and the proof."""
     console.show(f"removed of {doomed.document}", ("what", "number"), [row for row in done if row[1]])
     server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
-    spare, shared = stays(store, doomed, settings), documents.elsewhere(store, doomed)
+    spare, shared = stays(store, doomed), documents.elsewhere(store, doomed)
     faults = list(found_in_store(store, doomed, spare, set(shared)))
     for release in releases:
-        champion = history.champion(ledger.entries(store, release.name))
+        champion = history.champion(ledger.entries(store, release))
         if champion is not None:
-            faults += found_by_searching(store, records.version(store, release.name, champion), doomed, server)
-            for beat in replicas(settings.root, release.name):
+            record = records.version(store, release, champion)
+            if dataset_of(record) == doomed.dataset:  # others may hold the same file: see what remains
+                faults += found_by_searching(store, record, doomed, server)
+            for beat in replicas(settings.root, release):
                 answers = running.settled_version(beat.url, champion)
-                console.out.print(f"  {beat.url} answers with version {answers} of {release.name}")
-    rows = remains(store, doomed, [release.name for release in releases], shared, settings)
+                console.out.print(f"  {beat.url} answers with version {answers} of {release}")
+    rows = remains(store, doomed, [*releases], shared, settings)
     console.show("what remains", ("what", "where", "until"), rows)
     if faults:
         console.show("NOT forgotten: it is still found in", ("where",), [(fault,) for fault in faults])

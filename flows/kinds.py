@@ -1,4 +1,4 @@
-"""The kinds of release: where the flow, the recipe, the service and the bento of each stand. One entry per kind."""
+"""The kinds of release: where the order, flow, recipe, service and bento of each stand. One entry per kind."""
 
 from dataclasses import dataclass
 
@@ -10,17 +10,38 @@ from tasks.tables.specs import TabularRecipe
 
 @dataclass(frozen=True)
 class Kind:
-    """Modules by name: a command imports only what it needs."""
+    """Modules by name: a command imports only what it needs.
+
+    `order` reads what an order names (`prepared`), `flow` trains it (`train`), `loader` loads a release folder
+    (`answering`), and `moved`, where there is one, is told of every move on the road (`follow`)."""
 
     recipe: type[Recipe]
+    order: str
     flow: str
+    loader: str
     service: str
     bento: str
+    moved: str | None = None
 
 
 KINDS = {
-    "tabular": Kind(TabularRecipe, "flows.tabular", "bentos.tabular.service:Tabular", "bentos.tabular.package"),
-    "documents": Kind(DocumentsRecipe, "flows.documents", "bentos.rag.service:Rag", "bentos.rag.package"),
+    "tabular": Kind(
+        recipe=TabularRecipe,
+        order="flows.tabular_order",
+        flow="flows.tabular",
+        loader="tasks.tables.predictor",
+        service="bentos.tabular.service:Tabular",
+        bento="bentos.tabular.package",
+    ),
+    "documents": Kind(
+        recipe=DocumentsRecipe,
+        order="flows.documents_order",
+        flow="flows.documents",
+        loader="tasks.retrieval.served",
+        service="bentos.rag.service:Rag",
+        bento="bentos.rag.package",
+        moved="flows.collections",
+    ),
 }
 
 

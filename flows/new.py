@@ -2,7 +2,6 @@
 
 import json
 import re
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tasks.errors import BadInput, Refused
 from tasks.registry import history, ledger, records
 from tasks.registry.recipes import NAME, release_names
 from tasks.settings import Settings
+from tasks.sources.yamls import put_text
 
 
 def tabular(name: str, path: Path, target: str, settings: Settings) -> None:
@@ -86,11 +86,3 @@ def write(name: str, files: dict[str, dict[str, Any]], assumptions: list[str], s
 
 def write_yaml(place: Path, value: object) -> None:
     put_text(place, yaml.safe_dump(json.loads(json.dumps(value)), sort_keys=False, allow_unicode=True))
-
-
-def put_text(place: Path, text: str) -> None:
-    """Written aside and moved: there is the whole file or none."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=place.parent, suffix=".new", delete=False, encoding="utf-8") as aside:
-        aside.write(text)
-    Path(aside.name).replace(place)

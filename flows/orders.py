@@ -1,29 +1,19 @@
 """What a user asks to be trained, and what stands behind it: recipe, dataset, contract and their digests."""
 
-import os
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from flows.kinds import KINDS, kind_of
-from tasks.artifacts import canonical, current, folder_digest, sha256
-from tasks.documents.corpus import corpus_state
-from tasks.documents.tesseract import tesseract
+from tasks.artifacts import canonical, current, sha256
 from tasks.errors import BadInput
 from tasks.planning import Line, Receipt, load_receipt, plan, receipt_name
 from tasks.registry.recipes import Recipe, load_recipe, parsed
-from tasks.retrieval.specs import AnswerOptions, DocumentsRecipe
 from tasks.settings import ROOT, Settings
-from tasks.sources.catalog import Dataset, load_dataset, masked
-from tasks.sources.contracts import Contract, load_contract
-from tasks.sources.local import check_files
-from tasks.sources.state import parse_files, source_state
-from tasks.sources.yamls import find as find_file
-from tasks.tables.named_columns import check_named
-from tasks.tables.own_features import find
-from tasks.tables.specs import TabularRecipe
+from tasks.sources.catalog import Dataset, load_dataset
+from tasks.sources.state import parse_files
 
 
 class Order(BaseModel):
@@ -55,24 +45,8 @@ class Prepared(BaseModel):
     def receipt(self) -> str:
         return receipt_name(self.order.release, self.order.options())
 
-    def check(self) -> None:
+    def check(self, settings: Settings) -> None:
         """Look at local files before anything is started."""
-
-
-class Rows(Prepared):
-    """An order of kind `tabular`."""
-
-    recipe: TabularRecipe
-    contract: Contract
-
-    def check(self) -> None:
-        check_files(self.dataset, self.contract, self.files)
-
-
-class Papers(Prepared):
-    """An order of kind `documents`."""
-
-    recipe: DocumentsRecipe
 
 
 def recipe_of(release: str, settings: Settings, overrides: list[str] | None = None) -> Recipe:
@@ -107,47 +81,14 @@ def prepare(order: Order, settings: Settings) -> Prepared:
     """Read everything that an order names; nothing is fetched or started. Needs an open store."""
     recipe = recipe_of(order.release, settings, order.set)
     dataset = load_dataset(recipe.dataset, settings.folders)
-    files = parse_files(dataset, order.files)
     conditions = {
         "recipe": sha256(canonical(recipe.model_dump(mode="json"))),
         "dataset": sha256(canonical(dataset.model_dump(mode="json"))),
     }
-    known = {"order": order, "recipe": recipe, "dataset": dataset, "files": files}
-    if isinstance(recipe, DocumentsRecipe):
-        conditions["source"] = corpus_state(dataset, files)
-        conditions["surroundings"] = sha256(canonical(surroundings(recipe, settings)))
-        if recipe.golden:
-            conditions["golden questions"] = sha256(find_file("golden", recipe.golden, settings.folders).read_bytes())
-        return Papers(**known, conditions=conditions)
-    assert isinstance(recipe, TabularRecipe)
-    contract = load_contract(dataset.contract, settings.folders)
-    check_named(recipe, contract)
-    conditions["contract"] = sha256(canonical(contract.model_dump(mode="json")))
-    conditions["source"] = source_state(dataset, files, settings.remote_age)
-    if recipe.features:
-        conditions["own features"] = sha256(find(recipe.features, settings.folders).read_bytes())
-    return Rows(**known, contract=contract, conditions=conditions)
-
-
-def surroundings(recipe: DocumentsRecipe, settings: Settings) -> list[object]:
-    """What a documents release depends on outside its recipe and folder: the embedding model, a judge, a server, the
-    address of a language model, a cross-encoder."""
-    model = load_dataset(recipe.embedding.dataset, settings.folders) if recipe.embedding.dataset else None
-    judge = [settings.judge, settings.judge_ragas, settings.judge_embeddings]
-    asked = endpoint() if settings.judge else endpoint_of(recipe.answers)
-    cross = recipe.search.rerank and folder_digest(Path(recipe.search.rerank))
-    read = [one and one.model_dump(mode="json") for one in (model, tesseract(recipe.pages))]
-    return [read, judge, settings.qdrant and settings.qdrant[0], asked, cross]
-
-
-def endpoint_of(answers: AnswerOptions) -> str:
-    """The address of the language model that answers; none where the answers are extractive."""
-    return endpoint() if answers.generator == "openai" else ""
-
-
-def endpoint() -> str:
-    """OpenAI's own, unless the native variable names another."""
-    return masked(os.environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1")
+    files = parse_files(dataset, order.files)
+    known = {"order": order, "recipe": recipe, "dataset": dataset, "files": files, "conditions": conditions}
+    prepared: Prepared = import_module(KINDS[recipe.kind].order).prepared(known, settings)
+    return prepared
 
 
 def planned(prepared: Prepared) -> tuple[Receipt | None, list[Line]]:

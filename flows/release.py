@@ -4,10 +4,10 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -16,21 +16,18 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
 from flows import console
+from flows.kinds import KINDS
 from flows.orders import Prepared, recipe_of
-from tasks.artifacts import Artifact, Store, store_at
+from tasks.artifacts import Store, store_at
 from tasks.errors import Refused
 from tasks.registry import compare as comparing
-from tasks.registry import history, ledger, records
 from tasks.registry.aliases import Registry
 from tasks.registry.gate import Evidence
 from tasks.registry.golden import disagreements
 from tasks.registry.road import Outcome, Road
-from tasks.retrieval.opening import Server
 from tasks.settings import Settings, load
-from tasks.tables.predictor import Predictor
 
 DAY = 86_400
-Answer = Callable[[dict[str, Any]], Any]
 
 
 class Approval(RunInput):
@@ -43,35 +40,14 @@ class Approval(RunInput):
 @contextmanager
 def road(release: str, settings: Settings) -> Iterator[Road]:
     """The road of a release under these settings; the servers must be up."""
+    moved = KINDS[recipe_of(release, settings).kind].moved
     with Registry(settings.mlflow_url) as registry:
         store = store_at(settings.store)
         smoke = partial(answers, registry, store, release, settings.root / "downloads" / release)
         lock = settings.root / "locks" / f"road-{release}"
         yield Road(store, release, registry, lock, traveller(), smoke)
-    if server := qdrant(settings):
-        follow_champion(store, release, server, settings)
-
-
-def qdrant(settings: Settings) -> Server | None:
-    """The Qdrant server of the native variables; without them the index is embedded."""
-    return Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
-
-
-def follow_champion(store: Store, release: str, server: Server, settings: Settings) -> None:
-    """Let the alias of a documents release on the Qdrant server name the champion's collection."""
-    entries = ledger.entries(store, release)
-    champion = history.champion(entries)
-    if champion is None or recipe_of(release, settings).kind != "documents":
-        return
-    from tasks.retrieval.opening import publish_index, switch_alias
-    from tasks.retrieval.served import read_release
-
-    def index_of(version: int) -> Artifact:
-        return read_release(store.path(records.version(store, release, version).folder)).index
-
-    index = index_of(champion)
-    publish_index(release, index, store.path(index), server)  # a rollback may lead to one that was dropped
-    switch_alias(release, index, server, [index_of(version) for version in history.waiting(entries)])
+    if moved is not None:
+        import_module(moved).follow(store, release, settings)
 
 
 def traveller() -> str:
@@ -93,28 +69,15 @@ def decided(
 def answers(registry: Registry, store: Store, release: str, downloads: Path, version: int) -> None:
     """The smoke test: fetch the version as a service would, load it, let it answer its golden requests."""
     folder = registry.download(registry.version(release, version), downloads / str(version))
-    record = json.loads((folder / "release.json").read_bytes())
-    with LOADED[record["kind"]](folder, store) as answer:
-        wrong = disagreements(record["golden"], answer)
-    if wrong:
+    if wrong := disagreeing(folder, store):
         raise Refused(f"Version {version} of {release} fails its own golden requests: {'; '.join(wrong)}.")
 
 
-@contextmanager
-def table_model(folder: Path, _store: Store) -> Iterator[Answer]:
-    predictor = Predictor.load(folder)
-    yield lambda row: predictor.predict([row])[0]
-
-
-@contextmanager
-def index(folder: Path, store: Store) -> Iterator[Answer]:
-    from tasks.retrieval.served import Served  # onnxruntime, which a table's release goes without
-
-    with closing(Served.load(folder, store.path, 2)) as served:
-        yield served.answer
-
-
-LOADED = {"tabular": table_model, "documents": index}
+def disagreeing(folder: Path, store: Store) -> list[str]:
+    """What a release answers otherwise today than when it was made."""
+    record = json.loads((folder / "release.json").read_bytes())
+    with import_module(KINDS[record["kind"]].loader).answering(folder, store) as answer:
+        return disagreements(record["golden"], answer)
 
 
 @flow(name="promote", flow_run_name="{release}")

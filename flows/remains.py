@@ -1,12 +1,15 @@
 """What a forgotten document leaves where `penstock forget` does not reach, and until when."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import os
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
 from flows import servers
 from tasks.artifacts import RemoteStore, Store
 from tasks.documents.corpus import folder_source, path_of
-from tasks.documents.forgetting import Doomed
+from tasks.documents.forgetting import Doomed, told_in
 from tasks.registry import history, ledger
 from tasks.retrieval.proving import told_in_file
 from tasks.settings import Settings
@@ -52,7 +55,7 @@ def logged(doomed: Doomed, releases: Iterable[str], settings: Settings) -> Itera
 
 
 def cites(line: bytes, names: list[bytes], doomed: Doomed) -> bool:
-    return any(name in line for name in names) or told_in_file(line, doomed.passages)
+    return any(name in line for name in names) or told_in(line, doomed.passages)
 
 
 def bentos(store: Store, releases: Iterable[str], settings: Settings) -> Iterator[Row]:
@@ -71,21 +74,35 @@ def bentos(store: Store, releases: Iterable[str], settings: Settings) -> Iterato
 
 def found_outside(doomed: Doomed, releases: list[str], settings: Settings) -> Iterator[Row]:
     """Other files of the data root that hold its text: logs, databases, what replicas fetched."""
-    skipped = [settings.root / "bentoml", *(log.folder(settings.root, release) for release in releases)]
+    skipped = {settings.root / "bentoml", *(log.folder(settings.root, release) for release in releases)}
     if "://" not in settings.store:
-        skipped.append(Path(settings.store))
-    for path in sorted(settings.root.rglob("*")):
-        seen = not path.is_file() or any(path.is_relative_to(folder) for folder in skipped)
-        if not seen and told_in_file(path.read_bytes(), doomed.passages):
+        skipped.add(Path(settings.store))
+    for path in files(settings.root, {folder.resolve() for folder in skipped}):
+        try:
+            with path.open("rb") as file:
+                told = told_in_file(file, doomed.passages)
+        except FileNotFoundError:
+            continue  # a journal of a database, or what else comes and goes
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+            yield f"a file that cannot be read ({error})", str(path), "you look into it"
+            continue
+        if told:
             yield "its text in another file", str(path), "you delete the file, or what wrote it does"
     for release in releases:
         for path in sorted((settings.root / "served" / release).glob("v*")):
             yield "release.json of a version served here (questions, no documents)", str(path), "you delete the folder"
 
 
+def files(root: Path, skipped: Set[Path]) -> Iterator[Path]:
+    """The files below a folder that stands, but for those in some folders."""
+    for place, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if Path(place, name) not in skipped)
+        yield from (path for name in sorted(names) if (path := Path(place, name)).is_file())
+
+
 def always(store: Store, doomed: Doomed, settings: Settings) -> Iterator[Row]:
     """What is kept on purpose, and what nobody can see from here."""
-    names = "snapshots, ledger, list of forgotten documents"
+    names = "snapshots and their lists of files, records of uploads, ledger, list of forgotten documents"
     yield "its name and digest, no text", names, "for good: they say that it was forgotten"
     yield "its name in runs and results, no text", "Prefect, MLflow", "you delete the runs"
     text = " (with texts, where PENSTOCK_LOG_TEXT was on)" if settings.trace_share else ""

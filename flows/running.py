@@ -26,7 +26,7 @@ def train(order: Order, settings: Settings) -> Outcome:
     """Train a release up to its decision. Local files are looked at before anything is started."""
     with opened(settings.store) as store:
         prepared = prepare(order, settings)
-        prepared.check()
+        prepared.check(settings)
         connect(settings)
         flow = import_module(KINDS[prepared.recipe.kind].flow)
         servers.wait(settings)

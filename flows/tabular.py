@@ -1,14 +1,12 @@
 """Rows to a gated release. Started by `penstock train`, a deployment or its schedule; needs Prefect and MLflow."""
 
-from functools import partial
-
 from prefect import flow
 
-from flows.candidates import register
-from flows.orders import Order, Rows, prepare
-from flows.receipts import leave_receipt, say
-from flows.release import decided, published
-from flows.tabular_candidate import Offered, build, evidence_for
+from flows.candidates import offer
+from flows.orders import Order, prepare
+from flows.receipts import say
+from flows.tabular_candidate import Model
+from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, opened
 from tasks.registry.lineage import git_commit
 from tasks.registry.road import Outcome
@@ -19,7 +17,7 @@ from tasks.sources.state import source_state
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
 from tasks.tables.contracts import Cause
-from tasks.tables.evidence import Ground
+from tasks.tables.fairness import Ground
 from tasks.tables.features import source
 from tasks.tables.specs import Subject, TabularRecipe
 
@@ -28,18 +26,13 @@ from tasks.tables.specs import Subject, TabularRecipe
 def train(order: Order) -> Outcome:
     """From the dataset's source to a decision about the candidate; what was done before is found, not done again."""
     settings = load()
-    with opened(settings.store) as store:
+    with opened(settings.store):
         prepared = prepare(order, settings)
         assert isinstance(prepared, Rows)
-        offered = make(prepared, settings)
-        version = register(order.release, offered.key, lambda: build(offered), settings)
-        evidence = partial(evidence_for, offered, version, settings)
-        outcome = decided(version, offered.ground.snapshot, prepared, evidence, settings)
-        leave_receipt(store, prepared, outcome)
-        return published(outcome)
+        return offer(make(prepared, settings), settings)
 
 
-def make(prepared: Rows, settings: Settings) -> Offered:
+def make(prepared: Rows, settings: Settings) -> Model:
     """The cached steps in order: rows, checked rows, features, split, models, and the release of the chosen one."""
     recipe, dataset, order = prepared.recipe, prepared.dataset, prepared.order
     subject = recipe.subject(dataset.time, dataset.group)
@@ -61,9 +54,18 @@ def make(prepared: Rows, settings: Settings) -> Offered:
     evaluation = tables.evaluate(scores, checked.good, subject, tuple(recipe.slices))
     plots = tables.draw_plots(choice.model, features, scores, evaluation, subject)
     named = f"{dataset.name}@{snapshot.version}"
-    ground = Ground(snapshot=named, table=checked.good, split=split.artifact, time=dataset.time)
-    baseline_scores = tables.score_rows(baseline, features, split.artifact)
-    return Offered(prepared, subject, snapshot, ground, choice, scores, baseline_scores, evaluation, plots, code)
+    return Model(
+        prepared=prepared,
+        snapshot=snapshot,
+        plots=plots,
+        subject=subject,
+        rows=Ground(snapshot=named, table=checked.good, split=split.artifact, time=dataset.time),
+        choice=choice,
+        scores=scores,
+        baseline_scores=tables.score_rows(baseline, features, split.artifact),
+        evaluation=evaluation,
+        code=code,
+    )
 
 
 def described(cause: Cause) -> str:

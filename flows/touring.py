@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -40,7 +40,8 @@ def service(name: str, settings: Settings) -> Iterator[str]:
         wait_ready(name, f"http://127.0.0.1:{port}", server)
         yield f"http://127.0.0.1:{port}"
     finally:
-        os.killpg(server.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it died by itself: that it did is told already
+            os.killpg(server.pid, signal.SIGTERM)
         server.wait(PATIENCE)
 
 
@@ -53,9 +54,8 @@ def free_port() -> int:
 def wait_ready(name: str, url: str, server: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + PATIENCE
     while server.poll() is None and time.monotonic() < deadline:
-        try:
+        with suppress(httpx.HTTPError):
             if httpx.get(f"{url}/ready", timeout=2, trust_env=False).is_success:
                 return
-        except httpx.HTTPError:
-            time.sleep(0.2)
+        time.sleep(0.2)
     raise Unavailable(f"The service of {name} did not get ready; `penstock serve {name}` shows why.")

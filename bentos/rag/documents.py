@@ -158,8 +158,8 @@ def known(one: Upload, model: Rag) -> dict[str, Any]:
         state = "failed"
     more = {"title": facts.title, "pages": facts.pages, "chunks": facts.chunks} if facts and held else {}
     return Known(
-        id=one.id, path=one.path, name=one.name, status=state, reason=one.reason, uploaded=True, size=one.size,
-        tenant=one.tenant, note=WAITING if state == "pending" else None, **more,
+        id=one.id, path=one.path, name=one.name, status=state, uploaded=True, size=one.size, tenant=one.tenant,
+        reason=one.reason if state == "failed" else None, note=WAITING if state == "pending" else None, **more,
     ).model_dump()  # fmt: skip
 
 

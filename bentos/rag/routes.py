@@ -23,7 +23,8 @@ from bentos.rag.model import Rag
 from bentos.rag.schemas import Query, Question, describe
 from bentos.rag.stream import EventSource, streamed
 from bentos.rag.withheld import Withheld
-from tasks.retrieval.answers import Answer, Ask, Message, citations
+from tasks.retrieval.answers import Answer, Ask, Message
+from tasks.retrieval.citations import citations
 
 EVENT = {"event": {"enum": ["delta", "done", "error"]}, "data": {"type": "string", "description": "JSON"}}
 EVENTS = {"text/event-stream": {"type": "object", "properties": EVENT, "required": ["event", "data"]}}

@@ -12,12 +12,15 @@ from tasks.documents.chunk_file import Chunk
 from tasks.documents.manifest import CorpusSnapshot, Document
 from tasks.documents.snapshots import documents, history
 from tasks.errors import NotFound, Refused
+from tasks.registry import ledger, records
+from tasks.registry.history import forgotten
 
 WORD = re.compile(r"[^\W_]+")
 RUN = 8  # words of a telling passage
 SHORTEST = 20  # its characters
 PASSAGES = 5
 NOTES = "forgetting"
+ESCAPED = re.compile(rb"(?:\\+u[0-9a-fA-F]{4})+")  # letters as JSON in ASCII has them, or JSON within JSON
 
 
 class Doomed(BaseModel):
@@ -85,11 +88,17 @@ def passages(own: Iterable[Chunk], others: Iterable[Chunk]) -> list[str]:
 
 def told_in(data: bytes, runs: Iterable[str]) -> bool:
     """Whether one of the passages stands in some bytes, as text or as JSON."""
+    data = ESCAPED.sub(lambda found: _letters(found[0]), data)
     close = [run for run in runs if max(run.split(), key=len).encode() in data]
     if not close:
         return False
     text = squeezed(data.replace(rb"\n", b" ").decode(errors="replace"))
     return any(f" {run} " in text for run in close)
+
+
+def _letters(escaped: bytes) -> bytes:
+    codes = bytes.fromhex(re.sub(rb"\\+u", b"", escaped).decode())
+    return codes.decode("utf-16-be", errors="replace").encode()
 
 
 def squeezed(text: str) -> str:
@@ -98,17 +107,39 @@ def squeezed(text: str) -> str:
 
 
 def elsewhere(store: Store, doomed: Doomed) -> dict[str, list[str]]:
-    """The revisions that other datasets hold today, with those datasets' names: their bytes are not ours to remove."""
+    """The revisions that other datasets hold, with those datasets' names: their bytes are not ours to remove.
+
+    A dataset holds what its newest corpus does, its uploads, and whatever a version that stands was made of."""
     found: dict[str, list[str]] = {}
-    for name in sorted({place.split("/")[1] for place in store.list("snapshots")} - {doomed.dataset}):
-        newest = store.list(f"snapshots/{name}")[-1]
-        if "manifest" in orjson.loads(data := store.read(newest)):
+    for place in sorted({*_newest(store), *_standing(store)}):
+        name = place.split("/")[1]
+        if name != doomed.dataset and "manifest" in orjson.loads(data := store.read(place)):
             for one in documents(CorpusSnapshot.model_validate_json(data)):
                 found.setdefault(one.digest, []).append(name)
     for name in sorted({place.split("/")[1] for place in store.list("uploads")} - {doomed.dataset}):
         for taken in uploads.listed(store, name, None):
             found.setdefault(taken.digest, []).append(name)
     return {digest: sorted(set(found[digest])) for digest in doomed.digests if digest in found}
+
+
+def _newest(store: Store) -> Iterable[str]:
+    return {place.split("/")[1]: place for place in store.list("snapshots")}.values()
+
+
+def _standing(store: Store) -> Iterator[str]:
+    """The snapshots of versions that were not withdrawn for ever."""
+    there = set(store.list("snapshots"))
+    for release in sorted({place.split("/")[1] for place in store.list("versions")}):
+        gone = forgotten(ledger.entries(store, release))
+        for record in records.versions(store, release):
+            place = f"snapshots/{dataset_of(record)}/{int(record.tags['data.version']):06}.json"
+            if record.version not in gone and place in there:
+                yield place
+
+
+def dataset_of(record: records.VersionRecord) -> str:
+    """What a version was made of; its recipe may name another dataset today."""
+    return record.snapshot.partition("@")[0]
 
 
 def begin(store: Store, doomed: Doomed) -> None:

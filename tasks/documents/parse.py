@@ -82,6 +82,8 @@ def parse_corpus(manifest: Artifact, options: PageOptions, reader: Tesseract | N
                 file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
         _refuse_nothing(corpus, problems, len(passing))
         artifact = store.put_file("parsed", path, ".jsonl")
+    seconds = round(time.monotonic() - started, 3)
+    log.info("%d of %d documents read now in %.1f s", len(new), len(corpus.documents), seconds)
     return ParsedCorpus(
         artifact=artifact,
         documents=count["documents"],
@@ -91,7 +93,7 @@ def parse_corpus(manifest: Artifact, options: PageOptions, reader: Tesseract | N
         passing=sorted(passing),
         notes=[*notes, *reading.notes(marks["image only"])],
         parsed_now=len(new),
-        seconds=round(time.monotonic() - started, 3),
+        seconds=seconds,
     )
 
 

@@ -1,7 +1,7 @@
 """Documents that a service took in, and those to be forgotten: named objects, which the next scan of the corpus reads.
 
-An upload's record is written by uploads and deletions alone, and what became of it by index runs alone: no two writers
-meet, so none needs a lock."""
+Nothing that somebody else may be writing is read and written again: a record is written by uploads alone, a deletion
+is a mark beside it, what is forgotten is an object of its own, and what became of uploads is told per release."""
 
 import json
 import re
@@ -9,12 +9,12 @@ import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, Store, canonical, checked_join, sha256
-from tasks.errors import BadInput, NotFound
+from tasks.errors import BadInput, NotFound, Refused
 
 SHARED = "shared"  # the folder of those that belong to no tenant
 LONGEST = 200  # bytes of a name: file systems take 255, and suffixes are put behind it
@@ -24,7 +24,11 @@ ID = re.compile(r"[0-9a-f]{32}")
 
 
 class Upload(BaseModel):
-    """A document taken in by a service. `digest` is its revision; `reason` says why it could not be read."""
+    """A document taken in by a service. `digest` is its revision; `reason` says why it could not be read.
+
+    Releases on one dataset may read it with different options. `failed`: one of them could not read this revision,
+    which somebody may want to mend; `indexed`: one has it, and none failed. The service that answers from it knows
+    better."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,10 +50,20 @@ class Upload(BaseModel):
 
 
 class Settled(BaseModel):
-    """What an index run made of a revision."""
+    """What a release's last index run made of a revision."""
 
     digest: str
     reason: str | None = None
+
+
+class Revision(Protocol):
+    """A document by its path in the corpus and the digest of its bytes."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
 
 
 class Forgotten(BaseModel):
@@ -101,9 +115,9 @@ def add(store: Store, dataset: str, name: str, data: bytes, tenant: str = "") ->
         artifact=artifact,
         time=time.time(),
     )
-    _write(store, dataset, upload)
-    if mark(upload.path) in withdrawn(store, dataset).marks:
-        store.write(f"withdrawn/{dataset}/{mark(upload.path, upload.digest)}", b"")
+    _sent(store, dataset, upload)  # first: a record without it would be indexed and withheld for ever
+    store.write(_place(dataset, upload.id), upload.model_dump_json().encode())
+    _sent(store, dataset, upload)  # again: it may have been deleted meanwhile, which is about older revisions
     return upload
 
 
@@ -125,7 +139,7 @@ def find(store: Store, dataset: str, id: str, tenant: str | None) -> Upload:
     if not ID.fullmatch(id):
         raise missing
     try:
-        upload = _read(store, _place(dataset, id))
+        upload = _read(store, _place(dataset, id), withdrawn(store, dataset))
     except NotFound:
         raise missing from None
     if upload.status == "deleted" or tenant not in (None, upload.tenant):
@@ -134,14 +148,19 @@ def find(store: Store, dataset: str, id: str, tenant: str | None) -> Upload:
 
 
 def delete(store: Store, dataset: str, id: str, tenant: str | None) -> Upload:
-    """Take an upload out of the corpus; the next index run drops what was made of it."""
-    upload = find(store, dataset, id, tenant).model_copy(update={"status": "deleted", "time": time.time()})
-    store.write(f"withdrawn/{dataset}/{mark(upload.path)}", b"")
-    for again in withdrawn(store, dataset).marks:
+    """Take an upload out of the corpus; the next index run drops what was made of it.
+
+    A revision that is sent meanwhile stays: whoever sent it was told that it is taken in."""
+    before = withdrawn(store, dataset).marks
+    upload = find(store, dataset, id, tenant)
+    store.write(_mark_place(dataset, mark(upload.path)), b"")
+    for again in before:
         if again.startswith(mark(upload.path, "")):
-            store.remove(f"withdrawn/{dataset}/{again}")
-    _write(store, dataset, upload)
-    return upload
+            store.remove(_mark_place(dataset, again))
+    now = Upload.model_validate_json(store.read(_place(dataset, id)))
+    if now.digest != upload.digest:
+        _sent(store, dataset, now)
+    return upload.model_copy(update={"status": "deleted", "time": time.time()})
 
 
 def withdrawn(store: Store, dataset: str) -> Withdrawn:
@@ -149,32 +168,38 @@ def withdrawn(store: Store, dataset: str) -> Withdrawn:
     return Withdrawn(frozenset(name.rpartition("/")[2] for name in store.list(f"withdrawn/{dataset}")))
 
 
-def settle(store: Store, dataset: str, digests: Mapping[str, str], problems: Mapping[str, str]) -> None:
-    """After an index run: `digests` are the revisions of its corpus by path, `problems` the reasons by path."""
+def settle(store: Store, dataset: str, release: str, digests: Mapping[str, str], problems: Mapping[str, str]) -> None:
+    """After an index run of a release: `digests` are the revisions of its corpus by path, `problems` the reasons."""
     settled = {
         one.id: Settled(digest=one.digest, reason=problems.get(one.path)).model_dump()
         for one in listed(store, dataset, None)
         if digests.get(one.path) == one.digest
     }
-    store.write(f"settled/{dataset}.json", canonical(settled))
+    store.write(f"taken/{dataset}/{release}.json", canonical(settled))
 
 
 def forgotten(store: Store, dataset: str) -> Forgotten:
-    try:
-        return Forgotten.model_validate_json(store.read(f"forgotten/{dataset}.json"))
-    except NotFound:
-        return Forgotten()
+    lists = [Forgotten.model_validate_json(store.read(name)) for name in store.list(f"forgotten/{dataset}")]
+    return Forgotten(
+        digests=sorted({digest for one in lists for digest in one.digests}),
+        paths=sorted({path for one in lists for path in one.paths}),
+    )
 
 
 def forget(store: Store, dataset: str, digests: Iterable[str] = (), paths: Iterable[str] = ()) -> Forgotten:
-    """Keep documents out of every later corpus; what was made of them stays until it is removed."""
-    known = forgotten(store, dataset)
-    both = Forgotten(
-        digests=sorted({*known.digests, *digests}),
-        paths=sorted({*known.paths, *paths}),
-    )
-    store.write(f"forgotten/{dataset}.json", canonical(both.model_dump()))
-    return both
+    """Keep documents out of every later corpus; what was made of them stays until it is removed.
+
+    An object of its own, so that two who forget at once do not undo each other."""
+    data = canonical(Forgotten(digests=sorted({*digests}), paths=sorted({*paths})).model_dump())
+    store.create(f"forgotten/{dataset}/{sha256(data)[:32]}.json", data)
+    return forgotten(store, dataset)
+
+
+def refuse_forgotten(store: Store, dataset: str, documents: Iterable[Revision]) -> None:
+    """Refused where a corpus that was read a while ago holds what was forgotten since."""
+    gone = forgotten(store, dataset)
+    if found := sorted(one.path for one in documents if gone.holds(one.path, one.digest)):
+        raise Refused(f"{', '.join(found)} of {dataset} was forgotten meanwhile; train again.")
 
 
 def checked_name(name: str) -> str:
@@ -208,29 +233,43 @@ def _place(dataset: str, id: str) -> str:
     return f"uploads/{dataset}/{id}.json"
 
 
+def _mark_place(dataset: str, name: str) -> str:
+    return f"withdrawn/{dataset}/{name}"
+
+
+def _sent(store: Store, dataset: str, upload: Upload) -> None:
+    """Mark the revision as sent since, where older ones were withdrawn."""
+    if withdrawn(store, dataset).holds(upload.path, upload.digest):
+        store.write(_mark_place(dataset, mark(upload.path, upload.digest)), b"")
+
+
 def _all(store: Store, dataset: str) -> list[Upload]:
-    return sorted((_read(store, name) for name in store.list(f"uploads/{dataset}")), key=lambda one: one.path)
+    gone = withdrawn(store, dataset)
+    found = (_read(store, name, gone) for name in store.list(f"uploads/{dataset}"))
+    return sorted(found, key=lambda one: one.path)
 
 
-def _read(store: Store, name: str) -> Upload:
-    return Upload.model_validate_json(store.read(name))
+def _read(store: Store, name: str, gone: Withdrawn) -> Upload:
+    """An upload as it was sent, or deleted since."""
+    upload = Upload.model_validate_json(store.read(name))
+    return upload.model_copy(update={"status": "deleted"}) if gone.holds(upload.path, upload.digest) else upload
 
 
-def _write(store: Store, dataset: str, upload: Upload) -> None:
-    store.write(_place(dataset, upload.id), upload.model_dump_json().encode())
+def _settled(store: Store, dataset: str) -> dict[tuple[str, str], Settled]:
+    """By upload and revision; a release that could not read it comes before one that did."""
+    found: dict[tuple[str, str], Settled] = {}
+    for name in store.list(f"taken/{dataset}"):
+        for id, told in json.loads(store.read(name)).items():
+            one = Settled.model_validate(told)
+            known = found.get((id, one.digest))
+            if known is None or known.reason is None:
+                found[id, one.digest] = one
+    return found
 
 
-def _settled(store: Store, dataset: str) -> dict[str, Settled]:
-    try:
-        found = json.loads(store.read(f"settled/{dataset}.json"))
-    except NotFound:
-        return {}
-    return {id: Settled.model_validate(one) for id, one in found.items()}
-
-
-def _told(upload: Upload, settled: dict[str, Settled]) -> Upload:
-    """The upload with what the last index run made of this revision."""
-    made = settled.get(upload.id)
-    if upload.status != "pending" or made is None or made.digest != upload.digest:
+def _told(upload: Upload, settled: Mapping[tuple[str, str], Settled]) -> Upload:
+    """The upload with what index runs made of this revision."""
+    made = settled.get((upload.id, upload.digest))
+    if upload.status != "pending" or made is None:
         return upload
     return upload.model_copy(update={"status": "failed" if made.reason else "indexed", "reason": made.reason})

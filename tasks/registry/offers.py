@@ -8,13 +8,10 @@ from tasks.registry.gate import Decision, Evidence, rolled_back_check
 from tasks.registry.ledger import Entry, Move
 from tasks.registry.recipes import Recipe
 
-RULES = ("metric", "margin", "floors", "slices", "slice_floors", "budgets", "behaviour")
-ASKING = ("approval", "inconclusive", "best_of")
-
 
 def subject(candidate: int, champion: int | None, snapshot: str, recipe: Recipe) -> str:
     """What a decision is about: there is one per candidate, champion, snapshot and the recipe's rules."""
-    rules = recipe.model_dump(mode="json", include={*RULES, *ASKING})
+    rules = recipe.model_dump(mode="json", include=set(recipe.rules))
     against = "baseline" if champion is None else f"version {champion}"
     return f"version {candidate} against {against} on {snapshot} by rules {sha256(canonical(rules))[:8]}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,8 +23,13 @@ class Budgets(BaseModel):
 
 
 class Recipe(BaseModel):
-    """What every kind of release has; a kind adds its own fields in a subclass with `extra="forbid"`."""
+    """What every kind of release has; a kind adds its own fields in a subclass with `extra="forbid"`.
 
+    `rules` names the fields that a decision follows: where one changes, the gate decides anew."""
+
+    rules: ClassVar[frozenset[str]] = frozenset(
+        {"metric", "margin", "floors", "slices", "slice_floors", "budgets", "approval", "inconclusive", "best_of"}
+    )
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = Field(pattern=NAME)

@@ -37,22 +37,27 @@ class Unit:
 
 def confidence(question: str, hits: Sequence[Hit]) -> float:
     """From 0 (not in the documents) to 1: the best hit by the mean of its cosine and of the words it covers."""
-    wanted = wanted_of(question, hits)
-    return max((_one(wanted[hit.chunk.language], hit) for hit in hits), default=0.0)
+    return max(_each(question, hits), default=0.0)
 
 
-def best(question: str, hits: Sequence[Hit], count: int) -> list[Hit]:
-    """The `count` hits that answer best: their own confidence, and a little for how early they were found."""
-    wanted = wanted_of(question, hits)
-    worth = [_one(wanted[hit.chunk.language], hit) + EARLY * (1 - rank / len(hits)) for rank, hit in enumerate(hits)]
-    order = sorted(range(len(hits)), key=lambda rank: -worth[rank])
-    return [hits[rank] for rank in order[:count]]
+def best(question: str, hits: Sequence[Hit], count: int) -> tuple[list[Hit], float]:
+    """The `count` hits that answer best, by their own confidence and a little for how early they were found; and the
+    `confidence` of these, told along because reading a hit is what takes the time."""
+    sure = _each(question, hits)
+    worth = [one + EARLY * (1 - rank / len(hits)) for rank, one in enumerate(sure)]
+    order = sorted(range(len(hits)), key=lambda rank: -worth[rank])[:count]
+    return [hits[rank] for rank in order], max((sure[rank] for rank in order), default=0.0)
 
 
 def wanted_of(question: str, hits: Sequence[Hit]) -> dict[str, list[Unit]]:
     """What a question wants by the language of a chunk; nothing where the words of that language cannot be read."""
     named = {code: language_named(code) for code in {hit.chunk.language for hit in hits}}
     return {code: units(question, language) if language else [] for code, language in named.items()}
+
+
+def _each(question: str, hits: Sequence[Hit]) -> list[float]:
+    wanted = wanted_of(question, hits)
+    return [_one(wanted[hit.chunk.language], hit) for hit in hits]
 
 
 def _one(wanted: Sequence[Unit], hit: Hit) -> float:

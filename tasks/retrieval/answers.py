@@ -7,13 +7,12 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD, best, confidence
-from tasks.retrieval.citations import Citation, Numbering, citations
+from tasks.retrieval.citations import Citation, Numbering
 from tasks.retrieval.generators import Generator, Turn
 from tasks.retrieval.prompts import NOT_FOUND
 from tasks.retrieval.search import Searcher
 from tasks.retrieval.store import Filters, Hit
 
-__all__ = ["NOT_FOUND", "Answer", "Answerer", "Ask", "Citation", "Message", "citations"]
 WIDER = 20  # hits that are looked at for what the question names, before the best are read
 TURNS = 10  # of a long conversation the last ones say what a follow-up means
 
@@ -61,7 +60,8 @@ class Ask(BaseModel):
 class Answer(BaseModel):
     """`answered` is False where the documents do not say: then `answer` is the refusal and nothing is cited.
 
-    `confidence` is what was held against the threshold, `hits` how many chunks were read."""
+    `confidence`, from 0 to 1, is what was held against the threshold; `asked` the question as it stands alone; `read`
+    the ids of the chunks that it was answered from, best first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,8 +69,13 @@ class Answer(BaseModel):
     answer: str
     citations: list[Citation] = []
     confidence: float = 0.0
-    hits: int = 0
+    asked: str = ""
+    read: tuple[str, ...] = ()
     search_ms: float = 0.0
+
+    @property
+    def hits(self) -> int:
+        return len(self.read)
 
 
 class Answerer:
@@ -98,13 +103,16 @@ class Answerer:
         began = perf_counter()
         count = ask.top_k or self.searcher.options.top_k
         found = self.searcher.search(question, max(count, WIDER), ask.filters)
-        hits = found[:count] if self.searcher.rereads else best(question, found, count)
-        sure = confidence(question, hits)
+        if self.searcher.rereads:
+            sure = confidence(question, hits := found[:count])
+        else:
+            hits, sure = best(question, found, count)
         facts = Answer(
             answered=False,
             answer=self.refusal,
             confidence=sure,
-            hits=len(hits),
+            asked=question,
+            read=tuple(hit.chunk.id for hit in hits),
             search_ms=(perf_counter() - began) * 1000,
         )
         if hits and sure >= self.threshold:

@@ -25,12 +25,14 @@ FOLDS = 5
 class Row(BaseModel):
     """One question: `rank` of its place, `found` chunks and `cited` documents best first, and what was answered.
 
-    `expected` are the words of a right answer; `confidence` is what is held against a threshold."""
+    `asked` is the question as it stands alone, `read` the chunks that its answer was written from; `expected` are the
+    words of a right answer; `confidence`, from 0 to 1, is what is held against a threshold."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     question: str
+    asked: str
     document: str | None
     expected: str | None
     answerable: bool
@@ -39,6 +41,7 @@ class Row(BaseModel):
     answered: bool
     answer: str
     found: tuple[str, ...]
+    read: tuple[str, ...]
     cited: tuple[str, ...]
 
     @property
@@ -142,14 +145,13 @@ def request_of(question: Question) -> Ask:
 
 def _row(answerer: Answerer, question: Question) -> Row:
     """Everything but whether it is answered, which the threshold says."""
-    request = request_of(question)
-    alone = answerer.generator.standalone(request.asked, request.turns)
+    said = answerer.ask(request_of(question))
     searcher = answerer.searcher
-    hits = searcher.search(alone, max(DEPTH, searcher.options.top_k))
-    said = answerer.ask(Ask(question=alone))
+    hits = searcher.search(said.asked, max(DEPTH, searcher.options.top_k))
     return Row(
         id=question.id,
         question=question.question,
+        asked=said.asked,
         document=question.document,
         expected=question.answer,
         answerable=question.answerable,
@@ -158,6 +160,7 @@ def _row(answerer: Answerer, question: Question) -> Row:
         answered=said.answered,
         answer=said.answer,
         found=tuple(hit.chunk.id for hit in hits[: searcher.options.top_k]),
+        read=said.read,
         cited=tuple(cited(said)),
     )
 

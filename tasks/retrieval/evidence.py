@@ -1,13 +1,13 @@
 """The evidence that the gate decides on: candidate and opponent asked the same questions of the same corpus."""
 
-from collections.abc import Callable, Sequence
-from time import process_time
-from typing import Any
+from collections.abc import Sequence
+from contextlib import closing
 
 from pydantic import BaseModel
 
 from tasks.artifacts import Artifact, current
 from tasks.errors import BadInput
+from tasks.registry.budgets import latency_check, size_check
 from tasks.registry.gate import Check, Evidence, floor_check
 from tasks.retrieval.evaluation import Row, measures, read_rows
 from tasks.retrieval.metrics import gap, ranking
@@ -17,8 +17,6 @@ from tasks.statistics import Interval
 
 WRONGLY = 0.2  # most of the unanswerable questions that may be answered, where the recipe has no floor for `refused`
 FEWEST = 5  # questions about a document that is a slice
-CALLS = 20
-SERIES = 3
 
 
 class Side(BaseModel, frozen=True):
@@ -28,27 +26,19 @@ class Side(BaseModel, frozen=True):
     scores: Artifact | None = None
 
 
-class Facts(BaseModel, frozen=True):
-    """What the flow knows; `notes` are sentences about the questions (stale ones, or that they were proposed)."""
-
-    data_changed: bool = False
-    code_changed: bool = False
-    rolled_back: bool = False
-    notes: tuple[str, ...] = ()
-
-
 def gather(
     recipe: DocumentsRecipe,
     snapshot: str,
     candidate: Side,
     opponent: Side,
     release: Artifact,
-    facts: Facts,
     rivals: Sequence[Side] = (),
+    notes: Sequence[str] = (),
     extra: Sequence[Check] = (),
     judged: dict[str, Interval] | None = None,
 ) -> Evidence:
-    """Everything that the gate asks of an index; `extra` are the checks of the canaries and the judge.
+    """Everything that the gate asks of an index; `notes` are sentences about the questions (stale ones, or that they
+    were proposed), `extra` the checks of the canaries and the judge.
 
     All sides must have been asked the same questions: the newest ones that the newest corpus can answer."""
     ours = _rows(candidate)
@@ -56,7 +46,7 @@ def gather(
     gaps = [_gap(recipe.metric, ours, _beside(ours, rival)) for rival in rivals]
     measured = measures(ours) | (judged or {})
     checks = [
-        *(_note(place, text) for place, text in enumerate(facts.notes, start=1)),
+        *(_note(place, text) for place, text in enumerate(notes, start=1)),
         *_floors(recipe, measured),
         *_refusals(recipe, ours),
         *_slices(recipe, ours),
@@ -76,9 +66,6 @@ def gather(
         opponent_metrics=measures(theirs),
         difference=_gap(recipe.metric, ours, theirs),
         checks=checks,
-        data_changed=facts.data_changed,
-        code_changed=facts.code_changed,
-        rolled_back=facts.rolled_back,
         against_best=min(gaps, key=lambda one: one.value, default=None),
         measured={check.name: check.number for check in checks if check.measured},
     )
@@ -152,39 +139,9 @@ def _note(place: int, text: str) -> Check:
 
 def check_budgets(recipe: DocumentsRecipe, release: Artifact, questions: list[str]) -> list[Check]:
     """Size of the index and CPU time of one search, as they are named in the release folder."""
-    checks, budgets, folder = [], recipe.budgets, current().path(release)
-    if budgets.size_mb is not None:
-        checks.append(_size(read_release(folder).index, budgets.size_mb))
-    if budgets.latency_ms is not None:
-        served = Served.load(folder, current().path)
-        checks.append(latency_check(served.search, questions, budgets.latency_ms))
-        served.close()
-    return checks
-
-
-def _size(index: Artifact, budget: float) -> Check:
-    size = sum(file.stat().st_size for file in current().path(index).rglob("*") if file.is_file()) / 1e6
-    text = f"The index has {size:.2f} MB; the recipe allows {budget:g} MB."
-    return Check(name="size", number=size, bound=f"<= {budget:g} MB", ok=size <= budget, text=text)
-
-
-def latency_check(search: Callable[[str], Any], questions: list[str], budget: float) -> Check:
-    """CPU milliseconds of one search; measured again where it is over the budget."""
-    took = cpu_ms(search, questions)
-    if took > budget:
-        took = min(took, cpu_ms(search, questions))
-    text = f"One search takes {took:.1f} ms of CPU; the recipe allows {budget:g} ms."
-    bound = f"<= {budget:g} ms"
-    return Check(name="latency", number=took, bound=bound, ok=took <= budget, text=text, measured=True)
-
-
-def cpu_ms(search: Callable[[str], Any], questions: list[str]) -> float:
-    """The mean of a series of searches, the least of several series."""
-    return min(_series(search, questions) for _ in range(SERIES))
-
-
-def _series(search: Callable[[str], Any], questions: list[str]) -> float:
-    start = process_time()
-    for call in range(CALLS):
-        search(questions[call % len(questions)])
-    return (process_time() - start) * 1000 / CALLS
+    folder, store = current().path(release), current()
+    checks = size_check("index", [store.path(read_release(folder).index)], recipe.budgets)
+    if recipe.budgets.latency_ms is None:
+        return checks
+    with closing(Served.load(folder, store.path)) as served:
+        return checks + latency_check("search", served.search, questions, recipe.budgets)

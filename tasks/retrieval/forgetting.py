@@ -4,7 +4,7 @@ What a step needs to find its part is removed by a later one, so a killed run is
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Set
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -12,9 +12,11 @@ import orjson
 
 from tasks.artifacts import Artifact, Store
 from tasks.documents.chunk_file import Chunk
-from tasks.documents.forgetting import Doomed, told_in
-from tasks.documents.manifest import Corpus
+from tasks.documents.forgetting import Doomed, dataset_of, told_in
+from tasks.documents.manifest import Corpus, Document
+from tasks.documents.snapshots import documents, load
 from tasks.errors import NotFound
+from tasks.registry import records
 from tasks.registry.records import VersionRecord
 from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.store import Filters
@@ -23,20 +25,60 @@ from tasks.retrieval.vectors import drop, kept, key_of
 Drop = Callable[[str], None]  # told the digest of an index that goes: where there is a server, it goes there as well
 
 
-def needed(store: Store, records: Iterable[VersionRecord]) -> set[str]:
+def parts(store: Store, record: VersionRecord) -> dict[str, Artifact]:
+    """The large artifacts of a version, by what they are. NotFound: its release folder is gone."""
+    made = orjson.loads(store.read(f"{record.folder.uri}/release.json"))
+    return {name: Artifact.model_validate(made[name]) for name in ("index", "chunks", "pages") if made.get(name)}
+
+
+def needed(store: Store, versions: Iterable[VersionRecord]) -> set[str]:
     """What versions that stay are made of, by uri."""
     found: set[str] = set()
-    for record in records:
+    for record in versions:
         found |= {one.uri for one in (record.folder, record.plots) if one}
         try:
-            made = orjson.loads(store.read(f"{record.folder.uri}/release.json"))
-            parts = [Artifact.model_validate(made[name]) for name in ("index", "chunks", "pages") if made.get(name)]
-            pages = [one for one in parts if one.kind == "pages"]
-            images = [image for one in pages for image in _images(store.read(one.uri)).values()]
+            made = parts(store, record)
+            images = _images(store.read(made["pages"].uri)) if "pages" in made else {}
         except NotFound:
             continue  # gone from the store: nothing here is needed for it
-        found |= {one.uri for one in parts} | {uri for those in images for uri in those}
+        found |= {one.uri for one in made.values()} | {uri for those in images.values() for uri in those}
     return found
+
+
+def holds(store: Store, record: VersionRecord, doomed: Doomed) -> bool:
+    """Whether a version of the document's dataset has it among its chunks or page images.
+
+    A document that could not be read is in no version. Where chunks or images are gone, the version's corpus is asked,
+    and one whose corpus is gone as well counts. A version of another dataset is that dataset's affair."""
+    if dataset_of(record) != doomed.dataset:
+        return False
+    try:
+        made = parts(store, record)
+        lines = (orjson.loads(line) for line in store.read(made["chunks"].uri).splitlines())
+        if any(line["revision"] in doomed.digests for line in lines):
+            return True
+        return "pages" in made and not _images(store.read(made["pages"].uri)).keys().isdisjoint(doomed.paths)
+    except NotFound:
+        there = corpus_of(record)
+        return not there or any(one.digest in doomed.digests for one in there)
+
+
+def newest_chunks(store: Store, releases: Iterable[str], dataset: str) -> list[Chunk]:
+    """The chunks of the dataset's newest version whose files are there."""
+    found = [one for name in releases for one in records.versions(store, name) if dataset_of(one) == dataset]
+    for record in sorted(found, key=lambda one: int(one.tags["data.version"]), reverse=True):
+        with suppress(NotFound):
+            lines = store.read(parts(store, record)["chunks"].uri).splitlines()
+            return [Chunk.model_validate(orjson.loads(line)) for line in lines]
+    return []
+
+
+def corpus_of(record: VersionRecord) -> list[Document]:
+    """The documents that a version was made of; none where that is not known any more."""
+    try:
+        return documents(load(dataset_of(record), int(record.tags["data.version"])))
+    except NotFound:
+        return []
 
 
 def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], server: Drop) -> Iterator[tuple[str, int]]:
@@ -64,7 +106,7 @@ def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], serv
     yield "vector files", gone(_vectors(store, keys))
     models = {name.split("/")[1] for name in store.list("embeddings")}
     yield "cached embeddings", sum(drop(store, model, keys) for model in models)
-    yield "receipts of trainings", gone(_receipts(store))
+    yield "receipts of trainings", gone(_receipts(store, doomed))
     yield "parsed corpora", gone(name for name in store.list("parsed") if doomed.mentions(store.read(name)))
     yield "chunk files", gone(name for name in store.list("chunks") if doomed.mentions(store.read(name)))
     yield "originals", gone(raw_of(store, alone))
@@ -133,7 +175,7 @@ def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[st
         rows = orjson.loads(data).get("questions", [])
         if told_in(data, doomed.passages) or any(
             row.get("document") in doomed.paths
-            or not ids.isdisjoint(row.get("found", ()))
+            or not ids.isdisjoint([*row.get("found", ()), *row.get("read", ())])
             or not set(doomed.paths).isdisjoint(row.get("cited", ()))
             for row in rows
         ):
@@ -164,10 +206,12 @@ def _vectors(store: Store, keys: Set[str]) -> Iterator[str]:
             yield name
 
 
-def _receipts(store: Store) -> Iterator[str]:
-    """Receipts of trainings that name what is gone: they replay nothing any more."""
+def _receipts(store: Store, doomed: Doomed) -> Iterator[str]:
+    """Receipts of trainings that name what is gone, or were asked about the document: they replay nothing any more."""
+    names = [orjson.dumps(path) for path in doomed.paths]
     for name in store.list("receipts"):
-        steps = orjson.loads(store.read(name)).get("steps", [])
-        named = [Artifact.model_validate(one) for step in steps for one in step["artifacts"]]
-        if any(one.kind == "indexes" and not store.whole(one) for one in named):
+        steps = orjson.loads(data := store.read(name)).get("steps", [])
+        built = [Artifact.model_validate(one) for step in steps for one in step["artifacts"]]
+        asked = any(path in data for path in names) or told_in(data, doomed.passages)
+        if asked or any(one.kind == "indexes" and not store.whole(one) for one in built):
             yield name

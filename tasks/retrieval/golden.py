@@ -14,6 +14,7 @@ from tasks.retrieval.words import language_named
 from tasks.retrieval.words import words as written
 from tasks.sources.yamls import build, find, read_mapping
 
+FEWEST_ANSWERABLE = 2  # below, no interval can be told
 ENOUGH = 0.8  # of a quote's words, in their order, make a chunk the place
 
 
@@ -103,11 +104,9 @@ def settle(questions: tuple[Question, ...], chunks: Artifact, proposed: bool = F
     told = [(question, _stale(question, texts)) for question in questions]
     kept = [question for question, why in told if why is None]
     answerable = sum(question.answerable for question in kept)
-    if answerable < 2:
-        raise BadInput(
-            f"Only {answerable} of {len(questions)} questions can be asked of this corpus; at least 2 answerable ones "
-            f"are needed. {'; '.join(f'{question.id}: {why}' for question, why in told if why) or 'Add some.'}"
-        )
+    if answerable < FEWEST_ANSWERABLE:
+        stale = "; ".join(f"{question.id}: {why}" for question, why in told if why)
+        raise BadInput(_too_few(answerable, proposed, stale))
     body = {"schema_version": 1, "proposed": proposed, "questions": [one.model_dump(mode="json") for one in kept]}
     return Asked(
         artifact=current().put_json("questions", body),
@@ -155,6 +154,19 @@ def document_words(chunks: list[Chunk]) -> dict[str, list[str]]:
 
 def _overlap(before: list[str], after: list[str]) -> int:
     return next((size for size in range(min(len(before), len(after)), 0, -1) if before[-size:] == after[:size]), 0)
+
+
+def _too_few(answerable: int, proposed: bool, stale: str) -> str:
+    if proposed:
+        return (
+            f"Only {answerable} answerable questions could be proposed from the documents, which gave too few; at "
+            f"least {FEWEST_ANSWERABLE} are needed. Write some into data/golden/NAME.yaml (or golden/ in the project's "
+            "folder) and put `golden: NAME` into the recipe, or add documents."
+        )
+    return (
+        f"Only {answerable} answerable golden questions fit this corpus; at least {FEWEST_ANSWERABLE} are needed. "
+        f"{stale or 'Add some.'}"
+    )
 
 
 def _stale(question: Question, texts: dict[str, list[str]]) -> str | None:

@@ -1,6 +1,5 @@
 """A person's file of golden questions without those about a document: the rest of the file stays as it was written."""
 
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from pydantic import ValidationError
 
 from tasks.retrieval.golden import Question, Questions
 from tasks.retrieval.propose import as_yaml
-from tasks.sources.yamls import build, read_mapping
+from tasks.sources.yamls import build, put_text, read_mapping
+
+BOM = "\ufeff"
 
 
 def about(path: Path, documents: Iterable[str]) -> tuple[list[Question], list[Question]]:
@@ -19,17 +20,16 @@ def about(path: Path, documents: Iterable[str]) -> tuple[list[Question], list[Qu
 
 
 def take_out(path: Path, documents: Iterable[str]) -> None:
-    """Remove the questions about these documents, written aside and moved over the file."""
+    """Remove the questions about these documents; line ends and byte order mark stay as they are."""
     names = set(documents)
     out, rest = about(path, names)
     if not out:
         return
-    cut = _cut(path.read_text(encoding="utf-8-sig"), names)
-    if not _holds(cut, rest):
-        cut = as_yaml(tuple(rest))  # it was written in a way that cannot be cut by lines
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".new", delete=False, encoding="utf-8") as aside:
-        aside.write(cut)
-    Path(aside.name).replace(path)
+    written = path.read_bytes().decode()
+    cut = _cut(written.removeprefix(BOM), names)
+    if not _holds(cut, rest):  # it was written in a way that cannot be cut by lines
+        cut = as_yaml(tuple(rest)).replace("\n", "\r\n" if "\r\n" in written else "\n")
+    put_text(path, f"{BOM if written.startswith(BOM) else ''}{cut}")
 
 
 def _holds(text: str, questions: list[Question]) -> bool:

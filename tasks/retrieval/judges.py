@@ -57,7 +57,8 @@ class Judged(BaseModel):
 
 
 class Case(BaseModel):
-    """One answered question, and what a right answer would rest on."""
+    """One answered question as it stands alone, the texts that its answer was written from, and what a right one would
+    rest on."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -96,9 +97,9 @@ def cases(scores: Artifact, questions: Artifact, chunks: Artifact) -> list[Case]
         Case(
             id=row["id"],
             group=row["document"],
-            question=row["question"],
+            question=row["asked"],
             answer=row["answer"],
-            contexts=tuple(texts[name] for name in row["found"]),
+            contexts=tuple(texts[name] for name in row["read"]),
             reference=asked[row["id"]].quote or asked[row["id"]].answer or "",
         )
         for row in current().read_json(scores)["questions"]

@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Set
 from contextlib import closing
 from pathlib import Path
+from typing import IO
 
 from tasks.artifacts import Artifact, Store
 from tasks.documents.forgetting import NOTES, Doomed, told_in
@@ -17,6 +18,7 @@ from tasks.retrieval.served import read_release
 from tasks.retrieval.store import Filters
 
 LIMIT, PREFETCH = 10, 100
+BLOCK, OVERLAP = 8 << 20, 64 << 10  # bytes
 
 
 def found_by_searching(store: Store, record: VersionRecord, doomed: Doomed, server: Server | None) -> Iterator[str]:
@@ -48,15 +50,31 @@ def found_in_store(store: Store, doomed: Doomed, spare: Set[str], shared: Set[st
             data = store.read(name)
         except NotFound:
             continue  # a temporary file of another process
-        if told_in_file(data, doomed.passages):
+        if told_in_file(io.BytesIO(data), doomed.passages):
             yield name
 
 
-def told_in_file(data: bytes, passages: tuple[str, ...]) -> bool:
-    """Whether one of the passages stands in a file, packed or not."""
-    if told_in(data, passages):
+def told_in_file(file: IO[bytes], passages: tuple[str, ...]) -> bool:
+    """Whether one of the passages stands in a file, packed or not; one of any size is read block by block."""
+    if told_in_blocks(file, passages):
         return True
-    if not data.startswith(b"PK") or not zipfile.is_zipfile(io.BytesIO(data)):
+    file.seek(0)
+    if file.read(2) != b"PK" or not zipfile.is_zipfile(file):
         return False
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        return any(told_in(archive.read(name), passages) for name in archive.namelist())
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                if told_in_blocks(member, passages):
+                    return True
+    return False
+
+
+def told_in_blocks(file: IO[bytes], passages: tuple[str, ...]) -> bool:
+    """Each block begins with the end of the one before, so that a passage on the edge is seen as well."""
+    overlap = max([OVERLAP, *(12 * len(run) for run in passages)])  # a letter may be escaped, and that again
+    tail = b""
+    while block := file.read(BLOCK):
+        if told_in(tail + block, passages):
+            return True
+        tail = (tail + block)[-overlap:]
+    return False

@@ -1,13 +1,14 @@
 """The release folder: small, it names the large artifacts by digest and says how they must answer."""
 
-import json
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, JsonValue
 
-from tasks.artifacts import Artifact, canonical, current, file_sha256
+from tasks.artifacts import Artifact, current
+from tasks.registry.release_file import assembled
 from tasks.retrieval.evaluation import Evaluation, request_of
 from tasks.retrieval.golden import read_questions
 from tasks.retrieval.judges import Judged
@@ -43,13 +44,13 @@ def assemble(made: Made, evaluation: Evaluation, questions: Artifact, judged: Ju
         folder = Path(name) / "release"
         folder.mkdir()
         write_prompt(folder, made.answers.prompt)
-        record = _record(made, evaluation, judged)
-        _write(folder, record)
-        served = Served.load(folder, current().path)
-        record["golden"] = [{"request": one, "answer": served.answer(one)} for one in _requests(questions)]
-        served.close()
-        _write(folder, record)
-        return current().put_folder("releases", folder, {"release": made.release, "key": made.key})
+        requests = _requests(questions)
+        return assembled(folder, _record(made, evaluation, judged), requests, lambda: _answers(folder, requests))
+
+
+def _answers(folder: Path, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    with closing(Served.load(folder, current().path)) as served:
+        return [served.answer(one) for one in requests]
 
 
 def _record(made: Made, evaluation: Evaluation, judged: Judged | None) -> dict[str, Any]:
@@ -88,10 +89,3 @@ def _requests(questions: Artifact) -> list[dict[str, Any]]:
         count = min(most, len(some))
         kept += [some[place * len(some) // count] for place in range(count)]
     return [request_of(question).model_dump(mode="json", exclude_defaults=True) for question in kept]
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    record["files"] = {name: file_sha256(folder / name) for name in record["files"]}
-    canonical(record)  # refuses NaN and infinity, which JSON readers would trip over
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / "release.json").write_text(text + "\n", encoding="utf-8")

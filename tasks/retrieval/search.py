@@ -33,7 +33,10 @@ class Searcher:
         return self._cross is not None
 
     def search(self, query: str, top_k: int | None = None, filters: Filters | None = None) -> list[Hit]:
-        """The best `top_k` chunks that `filters` let the asker see; the recipe's number where none is given."""
+        """The best `top_k` chunks that `filters` let the asker see; the recipe's number where none is given.
+
+        BadInput where the query is empty or a day of the filters is none; Unavailable where a Qdrant server does not
+        answer, Refused where it does not take the key."""
         if not query.strip():
             raise BadInput("The question is empty; write what you want to know.")
         wanted = top_k or self.options.top_k

@@ -1,13 +1,14 @@
 """A documents release as it is served: from its folder and the artifacts that it names to answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import orjson
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from tasks.artifacts import Artifact
+from tasks.artifacts import Artifact, Store
 from tasks.errors import BadInput
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD
 from tasks.retrieval.answers import Answer, Answerer, Ask
@@ -92,6 +93,13 @@ class Served:
         self.index.close()
         if isinstance(self.generator, OpenAIGenerator):
             self.generator.close()
+
+
+@contextmanager
+def answering(folder: Path, store: Store) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """The release in `folder`, its large parts taken from the store, ready for golden requests."""
+    with closing(Served.load(folder, store.path, 2)) as served:
+        yield served.answer
 
 
 def made_generator(options: AnswerOptions, embedder: Embedder) -> Generator:

@@ -47,6 +47,7 @@ class AnswerOptions(Part):
 class DocumentsRecipe(Recipe):
     """One release of kind `documents`."""
 
+    rules = Recipe.rules | {"canaries"}
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["documents"]

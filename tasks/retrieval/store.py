@@ -26,7 +26,9 @@ class Filters(BaseModel):
 
 
 class Hit(BaseModel):
-    """A found chunk: `score` orders the hits of one query, `cosine` compares with the hits of another."""
+    """A found chunk: `score` orders the hits of one query, `cosine` (-1 to 1) compares with the hits of another.
+
+    The scale of `score` is that of its maker: about 0 to 2 where two ways are fused, any number of a cross-encoder."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -5,6 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Set
+from contextlib import suppress
 from itertools import islice
 
 import numpy as np
@@ -14,12 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tasks.artifacts import Artifact, Store, current, sha256
 from tasks.documents.chunk_file import read_chunks
+from tasks.errors import NotFound
 from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.store import Vector
 
 SEGMENT = 256  # texts: a killed run loses at most these, some ten seconds of work
 PAUSE = 10.0  # seconds between two lines of progress in a log
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("penstock.retrieval")
 
 
 class Vectors(BaseModel):
@@ -45,6 +47,8 @@ def embed_chunks(chunks: Artifact, weights: Artifact) -> Vectors:
     new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
     if new:
         found |= _embed(store, weights, new)
+    seconds = round(time.monotonic() - start, 1)
+    logger.info("%d of %d chunks embedded now in %.1f s", len(new), len(keys), seconds)
     dim = int(weights.meta["dim"])
     rows = np.stack([found[key] for key in keys]) if keys else np.zeros((0, dim), dtype=np.float32)
     return Vectors(
@@ -54,7 +58,7 @@ def embed_chunks(chunks: Artifact, weights: Artifact) -> Vectors:
         count=len(rows),
         dim=dim,
         embedded_now=len(new),
-        seconds=round(time.monotonic() - start, 1),
+        seconds=seconds,
     )
 
 
@@ -66,28 +70,36 @@ def key_of(text: str) -> str:
 def kept(store: Store, model: str) -> dict[str, Vector]:
     """All vectors kept for a model, by key; a segment that is not as it was written is left out and told."""
     found: dict[str, Vector] = {}
-    for name in store.list(_folder(model)):
-        data = store.read(name)
-        if data and not name.endswith(f"/{sha256(data)}.npz"):
-            logger.warning("%s was altered: its texts are embedded again", name)
-        elif data:
+    for name, data in _segments(store, model):
+        if name.endswith(f"/{sha256(data)}.npz"):
             found |= _unpacked(data)
+        else:
+            logger.warning("%s was altered: its texts are embedded again", name)
     return found
 
 
 def drop(store: Store, model: str, keys: Set[str]) -> int:
-    """Forget the vectors of these keys: their segments are written again without them. The number that went."""
+    """Forget the vectors of these keys: their segments are written again without them, and an altered one goes as a
+    whole. The number of vectors that went."""
     gone = 0
-    for name in store.list(_folder(model)):
-        if not (data := store.read(name)):
+    for name, data in _segments(store, model):
+        if not name.endswith(f"/{sha256(data)}.npz"):
+            store.remove(name)
             continue
         held = _unpacked(data)
         rest = {key: vector for key, vector in held.items() if key not in keys}
         if len(rest) < len(held):
             _keep(store, model, rest)
-            store.write(name, b"")  # an empty segment is none; who listed it a moment ago can still read it
+            store.remove(name)
             gone += len(held) - len(rest)
     return gone
+
+
+def _segments(store: Store, model: str) -> Iterator[tuple[str, bytes]]:
+    """The segments of a model; what somebody drops after it was listed is none."""
+    for name in store.list(_folder(model)):
+        with suppress(NotFound):
+            yield name, store.read(name)
 
 
 def _embed(store: Store, weights: Artifact, new: Mapping[str, str]) -> dict[str, Vector]:
@@ -106,7 +118,7 @@ def _keep(store: Store, model: str, part: Mapping[str, Vector]) -> None:
         keys = np.frombuffer(bytes.fromhex("".join(part)), dtype=np.uint8).reshape(len(part), 32)
         np.savez(packed, keys=keys, vectors=np.stack(list(part.values())))
         data = packed.getvalue()
-        store.create(f"{_folder(model)}/{sha256(data)}.npz", data)
+        store.write(f"{_folder(model)}/{sha256(data)}.npz", data)  # over one that was altered, too
 
 
 def _unpacked(data: bytes) -> dict[str, Vector]:

@@ -1,7 +1,10 @@
 """YAML files that people write: a mistake becomes one paragraph that names file, field and value."""
 
 import difflib
+import shutil
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +27,21 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadInput(f"{path} must hold fields (`name: value`), not {type(value).__name__}.")
     return value
+
+
+def put_text(path: Path, text: str) -> None:
+    """Written aside and moved: there is the whole file or none. It keeps its mode, and its line ends are the text's."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    place = path.resolve()  # of a link, the file that it names
+    aside = place.with_name(f".{uuid.uuid4().hex}.new")
+    try:
+        with aside.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+        with suppress(FileNotFoundError):
+            shutil.copymode(place, aside)
+        aside.replace(place)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def build(model: type[M], value: object, where: object) -> M:

@@ -5,19 +5,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel
 
 from tasks.artifacts import Artifact, current
+from tasks.registry.budgets import latency_check, size_check
 from tasks.registry.gate import BASELINE, Check, Evidence, floor_check
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
 from tasks.tables.arrays import column_array
 from tasks.tables.behaviour import behave
-from tasks.tables.budgets import check_budgets
 from tasks.tables.evaluation import FEWEST, MOST, Scored, measurable, members
-from tasks.tables.fairness import Fair, compared
-from tasks.tables.fairness import Ground as Ground
-from tasks.tables.fairness import Side as Side
+from tasks.tables.fairness import Fair, Ground, Side, compared
 from tasks.tables.metrics import difference, higher_is_better, measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.requests import request_rows
@@ -27,15 +24,6 @@ ROWS = 200  # real requests for behaviour and latency
 RECENT = 0.1  # least share of the test rows in the newest window
 
 
-class Facts(BaseModel, frozen=True):
-    """What the flow knows: what changed since the champion, and why the choice of model would be refused."""
-
-    data_changed: bool = False
-    code_changed: bool = False
-    rolled_back: bool = False
-    refusal: str | None = None
-
-
 def gather(
     recipe: TabularRecipe,
     subject: Subject,
@@ -43,10 +31,11 @@ def gather(
     candidate: Side,
     opponent: Side,
     release: Artifact,
-    facts: Facts,
     rivals: Sequence[Side] = (),
+    refusal: str | None = None,
 ) -> Evidence:
-    """Everything that the gate asks of a tabular candidate; `release` is its folder, `rivals` the last champions."""
+    """Everything that the gate asks of a tabular candidate; `release` is its folder, `rivals` the last champions,
+    `refusal` says why no model of the search is good enough."""
     fair = compared(ground, subject, recipe.metric, candidate, opponent)
     ours, theirs = fair.ours, fair.theirs
     against_best, unfair = _against_best(recipe, subject, ground, candidate, rivals, {opponent.version: fair})
@@ -54,7 +43,7 @@ def gather(
     checks = [
         *fair.checks,
         *unfair,
-        *_choice(facts.refusal),
+        *_choice(refusal),
         *_floors(recipe, ours),
         *_slices(recipe, ground, ours),
         *([] if fair.doubt else _newest(recipe, ground, opponent, ours, theirs)),
@@ -73,9 +62,6 @@ def gather(
         opponent_metrics=measure(names, theirs.target, theirs.predictions, theirs.groups),
         difference=_gap(recipe, ours, theirs),
         checks=checks,
-        data_changed=facts.data_changed,
-        code_changed=facts.code_changed,
-        rolled_back=facts.rolled_back,
         against_best=against_best,
         doubt=fair.doubt,
         measured={check.name: check.number for check in checks if check.measured},
@@ -178,4 +164,8 @@ def _built(recipe: TabularRecipe, ground: Ground, release: Artifact, ours: Score
     picked = ours.positions[np.linspace(0, len(ours.positions) - 1, min(ROWS, len(ours.positions))).astype(int)]
     names = [field.name for field in predictor.schema]
     rows = request_rows(read_table(ground.table, names).take(picked), names)
-    return behave(predictor, rows, recipe.behaviour) + check_budgets(folder, predictor, rows, recipe.budgets)
+    return [
+        *behave(predictor, rows, recipe.behaviour),
+        *size_check("release", [folder], recipe.budgets),
+        *latency_check("prediction", lambda row: predictor.predict([row]), rows, recipe.budgets),
+    ]

@@ -4,9 +4,12 @@ Kept to numpy and lightgbm: this is the service's request path.
 """
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
+from tasks.artifacts import Store
 from tasks.errors import BadInput
 from tasks.tables.models import Model, labels, load_model
 from tasks.tables.own_features import Row, RowFunction, load
@@ -80,3 +83,10 @@ class Predictor:
             answer["probabilities"] = dict(zip(classes, predictions.tolist(), strict=True))
         unseen = self.model.transform.unseen(row)
         return answer | {"unseen": unseen} if unseen else answer
+
+
+@contextmanager
+def answering(folder: Path, _store: Store) -> Iterator[Callable[[dict[str, Any]], Any]]:
+    """The release in `folder`, ready for golden requests; it holds all of its parts."""
+    predictor = Predictor.load(folder)
+    yield lambda row: predictor.predict([row])[0]

@@ -1,6 +1,5 @@
 """The release folder: native files beside `release.json`, which says what they are made of and how they must answer."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, JsonValue
 
-from tasks.artifacts import Artifact, canonical, current, file_sha256
+from tasks.artifacts import Artifact, current
+from tasks.registry.release_file import assembled
 from tasks.sources.contracts import Contract
 from tasks.sources.frames import read_table
 from tasks.tables.arrays import parts_of
@@ -47,19 +47,13 @@ def assemble(made: Made, evaluation: Evaluation) -> Artifact:
         shutil.copytree(current().path(made.model), folder)
         if made.code is not None:
             (folder / CODE).write_bytes(current().read_bytes(made.code))
-        record = _record(made, evaluation, folder)
-        _write(folder, record)
-        predictor = Predictor.load(folder)
-        requests = [case["request"] for case in record["golden"]]
-        answers = predictor.predict(requests)
-        record["golden"] = [{"request": row, "answer": said} for row, said in zip(requests, answers, strict=True)]
-        _write(folder, record)
-        return current().put_folder("releases", folder, {"release": made.release, "key": made.key})
+        rows = _examples(made)
+        record = _record(made, evaluation, folder, rows)
+        return assembled(folder, record, rows, lambda: Predictor.load(folder).predict(rows))
 
 
-def _record(made: Made, evaluation: Evaluation, folder: Path) -> dict[str, Any]:
+def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -> dict[str, Any]:
     card = load_model(folder).card
-    rows = _examples(made)
     names = list(rows[0])
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {
@@ -78,8 +72,8 @@ def _record(made: Made, evaluation: Evaluation, folder: Path) -> dict[str, Any]:
         "metrics": {metric: interval.model_dump() for metric, interval in evaluation.metrics.items()},
         "input_schema": [field.model_dump(mode="json") for field in input_schema(names, made.contract, _filled(rows))],
         "output_schema": _output_schema(card.task, list(card.classes)),
-        "golden": [{"request": row} for row in rows],
-        "files": {file: file_sha256(folder / file) for file in files},
+        "golden": [],
+        "files": dict.fromkeys(files),
     }
 
 
@@ -106,9 +100,3 @@ def _output_schema(task: str, classes: list[Any]) -> list[dict[str, JsonValue]]:
     if task == "binary":
         return [label, {"name": "probability", "dtype": "float", "of": classes[1], "min": 0, "max": 1}, unseen]
     return [label, {"name": "probabilities", "dtype": "dict[str, float]", "levels": classes}, unseen]
-
-
-def _write(folder: Path, record: dict[str, Any]) -> None:
-    canonical(record)  # refuses NaN and infinity, which JSON readers would trip over
-    text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / "release.json").write_text(text + "\n", encoding="utf-8")

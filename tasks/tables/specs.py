@@ -91,6 +91,7 @@ class Training(Strict):
 class TabularRecipe(Recipe):
     """A recipe of kind `tabular`: rows to a booster or a linear model."""
 
+    rules = Recipe.rules | {"behaviour"}
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["tabular"] = "tabular"

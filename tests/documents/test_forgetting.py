@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tasks.artifacts import Store
+from tasks.artifacts import Artifact, Store
 from tasks.documents import forgetting, snapshots, uploads
 from tasks.documents.chunk_file import Chunk
 from tasks.documents.corpus import corpus_state, scan
 from tasks.documents.forgetting import Doomed, elsewhere, passages, told_in, trace
 from tasks.errors import NotFound, Refused
+from tasks.registry import ledger, records
 from tests.documents.folders import papers, written
 
 LONG = "The ferry to the island leaves the old pier at half past six on every working day of the year."
@@ -28,6 +29,21 @@ def taken(folder: Path, files: dict[str, str], gone: tuple[str, ...] = ()) -> di
     corpus = scan(papers(folder), {})
     snapshots.take(corpus, None)
     return {one.path: one.digest for one in corpus.documents}
+
+
+def record(number: int, snapshot: str) -> records.VersionRecord:
+    """A version of a snapshot, whose files are nowhere."""
+    folder = Artifact(uri=f"releases/{number}", digest=str(number), kind="releases")
+    return records.VersionRecord(
+        version=number,
+        key=str(number),
+        run_id="-",
+        created="-",
+        release_digest="-",
+        folder=folder,
+        snapshot=f"{snapshot}, questions 0",
+        tags={"data.version": snapshot.partition("@")[2]},
+    )
 
 
 def test_all_revisions_under_all_names_are_found(store: Store, tmp_path: Path) -> None:
@@ -72,6 +88,20 @@ def test_what_another_dataset_holds_is_told(store: Store, tmp_path: Path) -> Non
     assert elsewhere(store, doomed) == {digest: ["beside", "third"]}
 
 
+def test_what_a_standing_version_of_another_dataset_was_made_of_is_told(store: Store, tmp_path: Path) -> None:
+    digest = taken(tmp_path / "in", {"a.md": LONG, "b.md": "other"})["a.md"]
+    beside = papers(tmp_path / "in").model_copy(update={"name": "beside"})
+    snapshots.take(scan(beside, {}), None)
+    (tmp_path / "in" / "a.md").unlink()
+    snapshots.take(scan(beside, {}), None)  # its newest corpus is without it
+    doomed = trace(store, "papers", "a.md")
+    assert elsewhere(store, doomed) == {}
+    records.keep(store, "search", record(1, "beside@1"))
+    assert elsewhere(store, doomed) == {digest: ["beside"]}
+    ledger.append(store, "search", "me", lambda _: ledger.Move(action="forget", from_version=1))
+    assert elsewhere(store, doomed) == {}
+
+
 def test_the_bytes_of_a_forgotten_document_are_not_taken_again(store: Store, tmp_path: Path) -> None:
     folder = written(tmp_path / "in", {"a.md": LONG, "b.md": "other"})
     digest = {one.path: one.digest for one in scan(papers(folder), {}).documents}["a.md"]
@@ -102,6 +132,12 @@ def test_a_passage_is_found_in_text_and_in_json_and_nowhere_else() -> None:
     assert told_in(wrapped.encode(), runs) and told_in(json.dumps({"text": wrapped}).encode(), runs)
     assert not told_in(LONG.replace("leaves", "departs").replace("every", "each").encode(), runs)
     assert not told_in(LONG.encode(), ())
+    umlauts = LONG.replace("ferry", "F\u00e4hre").replace("pier", "K\U00020000i")
+    german = passages([piece("a.md", umlauts)], [])
+    assert told_in(json.dumps({"text": umlauts}).encode(), german)
+    assert told_in(json.dumps({"text": umlauts}).replace("u00e4", "u00E4").encode(), german[:1])
+    assert told_in(json.dumps({"body": json.dumps({"text": f"{umlauts}\n"})}).encode(), german)
+    assert len(german) == 2 and not told_in(json.dumps({"text": umlauts.replace("K", "k")}).encode(), german[1:])
     chinese = passages([piece("c.md", "\u6e21\u8f6e\u4ece\u65e7\u7801\u5934\u51fa\u53d1" * 4)], [])
     assert chinese and told_in(("\u6e21\u8f6e\u4ece\u65e7\u7801\u5934\u51fa\u53d1" * 4).encode(), chinese)
 

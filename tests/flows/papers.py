@@ -14,16 +14,17 @@ from prefect import flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from flows import documents
-from flows.orders import Order, Papers, prepare
+from flows.documents_order import Papers
+from flows.orders import Order, prepare
 from tasks import settings
-from tasks.artifacts import opened
+from tasks.artifacts import Artifact, opened
 from tasks.caching import records, stored
 from tasks.documents import snapshots, uploads
 from tasks.documents.guides import render_markdown
 from tasks.documents.manifest import Changes
 from tasks.registry.road import Outcome
 from tasks.retrieval.answers import Ask
-from tasks.retrieval.served import Served
+from tasks.retrieval.served import Served, read_release
 from tasks.settings import ROOT
 from tests import minilm
 from tests.flows.conftest import House
@@ -127,6 +128,9 @@ class Shelf(House):
 
     def upload(self, id: str) -> uploads.Upload:
         return uploads.find(self.store, "papers", id, None)
+
+    def served_index(self, version: int) -> Artifact:
+        return read_release(self.store.path(self.versions[version - 1].folder)).index
 
     @contextmanager
     def served(self, version: int) -> Iterator[Served]:

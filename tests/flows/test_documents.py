@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,14 @@ from prefect import flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from flows import documents
-from flows.candidates import register
-from flows.documents_candidate import build, evidence_for
-from flows.orders import Order, Papers, prepare
-from flows.release import decided, roll_back
+from flows.candidates import offer
+from flows.documents_order import Papers
+from flows.orders import Order, prepare
+from flows.release import promote, roll_back
 from flows.replay import stands
 from tasks import settings
 from tasks.artifacts import opened
+from tasks.errors import Refused
 from tasks.registry.road import Outcome
 from tasks.retrieval.evaluation import evaluate
 from tasks.retrieval.vectors import embed_chunks
@@ -168,8 +168,7 @@ def offer_shuffled(order: Order) -> Outcome:
         recipe, index = prepared.recipe, shuffled(library).index
         evaluation = evaluate(index, good.weights, good.asked.artifact, recipe.search, recipe.answers)
         bad = replace(good, index=index, evaluation=evaluation)
-        version = register(order.release, bad.key, lambda: build(bad), own)
-        return decided(version, bad.ground, prepared, partial(evidence_for, bad, version, own), own)
+        return offer(bad, own)
 
 
 def test_shuffled_vectors_are_refused(first: Shelf) -> None:
@@ -191,6 +190,13 @@ def test_a_deleted_artifact_is_rebuilt(first: Shelf) -> None:
         assert first.ran == [step] and first.store.whole(made)
         assert why(first) == {} and first.faults() == []
     assert len(first.versions) == 1 and first.actions == ["stage", "promote"]
+
+
+def test_a_champion_whose_index_is_lost_can_be_replaced_unseen_only_by_a_person(first: Shelf) -> None:
+    delete(first.store.path(first.served_index(1)))
+    with pytest.raises(Refused, match=rf"`penstock approve {first.name} 2 --override`"):
+        first.train(set=["chunks={tokens: 12, overlap: 0}"])
+    assert first.champion == 1 and promote(first.name, 2, override=True).champion == 2
 
 
 @pytest.mark.slow

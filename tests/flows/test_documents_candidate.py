@@ -1,17 +1,21 @@
 """What names a version of a documents release, and what lets a plan run again."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.documents_candidate import Offered
-from flows.orders import Papers, endpoint_of, surroundings
-from tasks.artifacts import Artifact
+from flows.documents_candidate import Index
+from flows.documents_order import Papers, endpoint_of, surroundings
+from flows.orders import Order, Prepared, prepare
+from tasks.artifacts import Artifact, opened
 from tasks.errors import BadInput
+from tasks.registry.offers import subject
 from tasks.registry.recipes import parsed
 from tasks.retrieval.evaluation import Evaluation
 from tasks.retrieval.specs import AnswerOptions, DocumentsRecipe
 from tasks.settings import load
+from tests.flows.papers import Shelf, golden
 
 
 def recipe(**parts: Any) -> DocumentsRecipe:
@@ -22,13 +26,13 @@ def artifact(digest: str) -> Artifact:
     return Artifact(uri=f"indexes/{digest}", digest=digest, kind="indexes")
 
 
-def offered(rerank: Artifact | None = None, **parts: Any) -> Offered:
+def offered(rerank: Artifact | None = None, **parts: Any) -> Index:
     """Only what names the version."""
-    names: dict[str, Any] = dict.fromkeys(Offered.__dataclass_fields__)
+    names: dict[str, Any] = dict.fromkeys(Index.__dataclass_fields__)
     prepared = Papers.model_construct(recipe=recipe(**parts))
     evaluation = Evaluation.model_construct(threshold=0.5)
     told = {"index": artifact("a"), "weights": artifact("b"), "prepared": prepared, "evaluation": evaluation}
-    return Offered(**(names | told | {"rerank": rerank}))
+    return Index(**(names | told | {"rerank": rerank}))
 
 
 def test_another_prompt_or_cross_encoder_is_another_version() -> None:
@@ -55,3 +59,29 @@ def test_another_language_model_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -
     after = [surroundings(one, load()) for one in (model, none)]
     assert before[0] != after[0] and before[1] == after[1] and "secret" not in str(after)
     assert endpoint_of(AnswerOptions()) == ""
+
+
+def test_canaries_are_a_rule_of_the_decision() -> None:
+    with_them, without = (subject(2, 1, "papers@1", recipe(canaries=on)) for on in (True, False))
+    assert with_them != without
+
+
+def test_what_an_order_cannot_use_is_told_before_anything_starts(
+    tmp_path: Path, data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PENSTOCK_PROJECT", str(tmp_path))
+    shelf = Shelf(tmp_path, "papers", "", "")
+    shelf.furnish()
+
+    def prepared(**order: Any) -> Prepared:
+        with opened(data_root / "store"):
+            return prepare(Order(release="papers", **order), load())
+
+    prepared().check(load())
+    with pytest.raises(BadInput, match="leave out --seed"):
+        prepared(seed=1)
+    with pytest.raises(BadInput, match="cross-encoder nowhere of papers is no folder"):
+        prepared(set=["search.rerank=nowhere"])
+    shelf.ask(golden() + golden()[:1])
+    with pytest.raises(BadInput, match="several questions with the id q00"):
+        prepared().check(load())

@@ -1,10 +1,12 @@
 """A document is forgotten: out of every place that answers or keeps it, whoever is killed meanwhile."""
 
+import hashlib
 import io
 import zipfile
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -14,18 +16,20 @@ from flows import console, forgetting, new, reading
 from flows import documents as documents_flow
 from flows.orders import Order
 from flows.release import road, roll_back
+from flows.remains import found_outside
 from tasks import settings
 from tasks.artifacts import opened
 from tasks.documents import forgetting as documents
 from tasks.documents import uploads
 from tasks.documents.forgetting import Doomed
-from tasks.errors import BadInput, NotFound, Refused
+from tasks.errors import BadInput, NotFound, PenstockError, Refused
 from tasks.registry import history, ledger
 from tasks.registry.aliases import Registry
 from tasks.retrieval import forgetting as made
 from tasks.retrieval.golden import load_golden
 from tasks.watching import log
 from tasks.watching.log import Record
+from tests.documents.made import header_only
 from tests.flows.papers import PDFS, RECIPE, Shelf, golden, texts
 from tests.flows.test_documents import first, house, ready  # noqa: F401 - fixtures
 
@@ -83,6 +87,8 @@ def test_a_document_is_gone_from_all_that_answers_and_keeps(
     assert history.forgotten(ledger.entries(shelf.store, shelf.name)) == {1, 2}
     assert ledger.entries(shelf.store, shelf.name)[-1].note == "forget lending.md: asked by a reader"
     assert holding(shelf.store.root, FINES) == []
+    quotes = [str(one["quote"]) for one in golden() if one.get("document") == "lending.md"]
+    assert quotes and not any(holding(shelf.store.root, quote) for quote in quotes)
     names = [path.name for path in shelf.store.root.rglob("*")]
     assert not any(name.startswith(digest) for name in names for digest in doomed.digests)
     assert "lending" not in str(shelf.answered(3, "How long may I keep a book?"))
@@ -128,17 +134,17 @@ def test_the_gate_is_overruled_and_whatever_is_killed_is_finished(shelf: Shelf) 
     shelf.recipe(floors={"recall@5": 1.01})  # from now on the gate refuses everything
 
     path, now = "uploads/shared/harbour.md", settings.load()
-    doomed, both = revisions(shelf, path), forgetting.treated("papers", now)
-    assert [one.name for one in both] == [shelf.name, f"{shelf.name}-b"]
+    doomed, both = revisions(shelf, path), [shelf.name, f"{shelf.name}-b"]
     with opened(shelf.store.root) as store:
+        assert forgetting.treated(store, doomed, now) == both
         doomed = doomed.model_copy(update={"passages": forgetting.telling(store, doomed)})
         documents.begin(store, doomed)  # killed here, before anything was rebuilt
-        assert forgetting.rebuild(store, shelf.name, doomed, "forget", now) is None  # and here, with one release done
+        forgetting.rebuild(store, shelf.name, doomed, "forget", now)  # and here, with one release done
         assert shelf.champion == 1  # the corpus of before, so its version is found again
         entries = ledger.entries(store, shelf.name)
         assert [entry.note for entry in entries if entry.override] == ["forget"] and history.forgotten(entries) == {2}
-        forgetting.rebuild(store, both[1].name, doomed, "forget", now)
-        spare = forgetting.stays(store, doomed, now)
+        forgetting.rebuild(store, both[1], doomed, "forget", now)
+        spare = forgetting.stays(store, doomed)
         for steps in range(1, 13):  # and in the middle of the removal
             assert len(list(islice(made.remove(store, doomed, spare, set(), lambda _: None), steps))) == steps
 
@@ -150,6 +156,92 @@ def test_the_gate_is_overruled_and_whatever_is_killed_is_finished(shelf: Shelf) 
     with pytest.raises(BadInput, match="was forgotten on request"):
         shelf.uploaded("harbour.md", FERRY)
     assert forget(shelf, path) == 0 and shelf.champion == 1 and shelf.faults() == []  # asking twice is as good
+
+
+def test_a_document_that_could_not_be_read_is_forgotten_and_a_failure_says_how_far_it_went(
+    house: Shelf,  # noqa: F811
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", house.prefect)
+    monkeypatch.setattr(console.out, "width", 500)
+    house.paper("broken.pdf").write_bytes(header_only())
+    house.ask([*golden(), {"id": "stale", "question": "What is broken?", "document": "broken.pdf"}])
+    beside = f"{house.name}-b"
+    floors: dict[str, Any] = {"golden": None, "floors": {}}
+    house.put(f"releases/{beside}.yaml", RECIPE | floors)
+    for name in (house.name, beside):
+        assert documents_flow.train(Order(release=name)).champion == 1
+    asked, written = house.project / "golden" / "papers.yaml", (house.project / "golden" / "papers.yaml").read_text()
+
+    house.put(f"releases/{beside}.yaml", RECIPE | floors | {"search": {"rerank": "/nowhere"}})
+    capsys.readouterr()
+    with pytest.raises(PenstockError, match="/nowhere"):
+        forget(house, "broken.pdf")
+    told = capsys.readouterr().out
+    assert f"{beside} was not rebuilt. broken.pdf stays on the list" in told
+    assert f"versions with it of {house.name} are withdrawn" in told and asked.read_text() == written
+
+    house.put(f"releases/{beside}.yaml", RECIPE | floors)
+    assert forget(house, "broken.pdf") == 0
+    told = capsys.readouterr().out
+    assert "snapshots and their lists of files" in told and "broken" not in asked.read_text()
+    assert house.champion == 1 and len(house.versions) == 1 and house.faults() == []
+    assert history.forgotten(ledger.entries(house.store, house.name)) == set()
+    assert "broken.pdf" not in house.answered(1, "What is broken?")[1]
+    digest = hashlib.sha256(header_only()).hexdigest()
+    assert not any(path.name.startswith(digest) for path in house.store.root.rglob("*"))
+
+
+@pytest.mark.slow
+def test_a_release_that_moved_to_another_dataset_loses_its_versions_with_the_document(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 500)
+    moved = f"{shelf.name}-moved"
+    lone: dict[str, Any] = RECIPE | {"golden": None, "floors": {}}
+    shelf.put(f"releases/{moved}.yaml", lone)
+    assert documents_flow.train(Order(release=moved)).champion == 1
+    shelf.paper("../other/lending.md").write_text(texts()["lending"])  # the same file, which stays there
+    shelf.paper("../other/rooms.md").write_text(texts()["rooms"])
+    shelf.put("datasets/other.yaml", {"title": "Other", "licence": "CC0-1.0", "source": shelf.source(path="other")})
+    (shelf.project / "releases" / f"{moved}.yaml").unlink()
+    with pytest.raises(Refused, match=f"{moved} has versions that hold lending.md and no recipe any more"):
+        forget(shelf, "lending.md")
+    assert uploads.forgotten(shelf.store, "papers") == uploads.Forgotten()
+
+    shelf.put(f"releases/{moved}.yaml", lone | {"dataset": "other"})
+    assert forget(shelf, "lending.md") == 0
+    told = capsys.readouterr().out
+    assert history.forgotten(ledger.entries(shelf.store, moved)) == {1}
+    assert history.champion(ledger.entries(shelf.store, moved)) == 2
+    assert "the same file in the dataset other" in told and "NOT forgotten" not in told
+    with Registry(shelf.mlflow) as registry, pytest.raises(Refused, match=r"release\.json is missing"):
+        registry.download(registry.version(moved, 1), shelf.project / "download")
+
+
+def test_files_of_the_data_root_are_looked_through_but_for_the_store(
+    data_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("store/a", "logs/flow.log", "logs/other.log", "bentoml/x", "deep/store/b"):
+        (data_root / name).parent.mkdir(parents=True, exist_ok=True)
+        (data_root / name).write_text("nothing" if "other" in name else FINES)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", "word " * 999)
+    (data_root / "damaged.zip").write_bytes(packed.getvalue().replace(packed.getvalue()[31:40], b"-" * 9))
+    (data_root / "gone").symlink_to(data_root / "nowhere")
+    doomed = Doomed(dataset="papers", document="a", paths=("a",), digests=("1",), passages=(FINES,))
+
+    def found() -> list[tuple[str, str]]:
+        rows = found_outside(doomed, ["search"], settings.load())
+        return [(what.partition(" (")[0], str(Path(where).relative_to(data_root))) for what, where, _ in rows]
+
+    text, damaged = "its text in another file", ("a file that cannot be read", "damaged.zip")
+    assert found() == [damaged, (text, "deep/store/b"), (text, "logs/flow.log")]
+    monkeypatch.chdir(data_root)
+    monkeypatch.setenv("PENSTOCK_ARTIFACTS", "deep/../deep/store")
+    assert found() == [damaged, (text, "logs/flow.log"), (text, "store/a")]
 
 
 def test_questions_are_proposed_and_what_cannot_be_forgotten_is_said_first(
@@ -164,7 +256,8 @@ def test_questions_are_proposed_and_what_cannot_be_forgotten_is_said_first(
 
     with pytest.raises(NotFound, match=r"No corpus of papers ever held 'lendin\.md'.*archive\.pdf"):
         forget(shelf, "lendin.md")
-    shelf.ask([one for one in golden() if one.get("document") in (None, "lending.md")])
+    stale = {"id": "s", "question": "What?", "document": "rooms.md", "quote": "words that nobody ever wrote"}
+    shelf.ask([one for one in golden() if one.get("document") in (None, "lending.md")] + [stale, stale | {"id": "t"}])
     with pytest.raises(Refused, match="only 0 answerable ones are left"):
         forget(shelf, "lending.md")
     for name in texts():

@@ -12,10 +12,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from flows.release import promote, road, roll_back
+from flows.tabular_candidate import Model
 from tasks import settings
 from tasks.errors import BadInput, Refused
 from tasks.registry.aliases import Registry
 from tasks.settings import ROOT
+from tasks.tables.predictor import Predictor
 from tests.flows.conftest import CONTRACT, House, loans, spoilt
 
 pytestmark = pytest.mark.timeout(120)
@@ -118,6 +120,19 @@ def test_a_lost_release_folder_comes_back_from_mlflow(first: House) -> None:
 
 def delete(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def test_the_same_model_that_answers_otherwise_is_another_version(
+    first: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Predictor.predict
+    monkeypatch.setattr(Predictor, "predict", lambda *given: [one | {"unseen": ["x"]} for one in plain(*given)])
+    monkeypatch.setattr(Model, "code_digest", "of an upgraded library")
+    outcome = first.train()
+    assert outcome.version == 2 and outcome.state == "promoted", outcome.text
+    keys = [record.key for record in first.versions]
+    assert first.train().version == 2 and len(set(keys)) == len(first.versions) == 2
+    assert first.versions[0].folder != first.versions[1].folder and first.faults() == []
 
 
 def test_appended_rows_are_version_2_and_a_rollback_holds(first: House) -> None:

@@ -71,8 +71,18 @@ def test_confidence_is_a_share_whatever_is_asked(question: str, text: str, cosin
 def test_what_the_question_names_comes_first_among_the_hits() -> None:
     talk = [hit(f"{number}.md", "Homework is due on its due date.", cosine=0.5) for number in range(8)]
     named = hit("h.md", "Due Date: Thursday", title="Homework 1", cosine=0.3)
-    found = best("When is homework 1 due?", [*talk, named], 5)
+    found, _ = best("When is homework 1 due?", [*talk, named], 5)
     assert found[0] == named and found[1:] == talk[:4]
+
+
+def test_the_best_are_told_with_their_own_confidence() -> None:
+    question = "When is homework 1 due?"
+    late = [hit(f"{number}.md", "Nothing of it.", cosine=0.4) for number in range(9)]
+    hits = [*late, hit("h.md", "Homework is due.", cosine=0.41)]
+    for count in (1, 2, 10):
+        found, sure = best(question, hits, count)
+        assert len(found) == count and sure == confidence(question, found)
+    assert best(question, [], 5) == ([], 0.0)
 
 
 @given(SHARES, SHARES)
@@ -105,7 +115,7 @@ def test_real_documents_are_told_apart_by_the_default(
         words = np.array([cover(units(question), one.embedded) for one in chunks])
         order = np.argsort(-(cosines + words))[:20]
         hits = [Hit(chunk=chunks[at], score=0, cosine=float(cosines[at])) for at in order]
-        return confidence(question, best(question, hits, 5))
+        return best(question, hits, 5)[1]
 
     can, cannot = [sure(one) for one in ANSWERABLE], [sure(one) for one in UNANSWERABLE]
     kept = np.mean([value >= DEFAULT_THRESHOLD for value in can])
@@ -142,7 +152,7 @@ def test_words_are_read_in_the_language_of_the_passage() -> None:
     question = "Wie lange ist das Buch in der Bücherei ausgeliehen?"
     assert confidence(question, [foreign]) == pytest.approx(0.75 * 0.3)
     assert confidence(question, [right]) > 0.35
-    assert best(question, [foreign, right], 1) == [right]
+    assert best(question, [foreign, right], 1)[0] == [right]
 
 
 def test_without_stop_words_the_cosine_stands_alone() -> None:

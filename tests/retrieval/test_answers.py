@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.retrieval.answers import NOT_FOUND, Answer, Answerer, Ask, citations
-from tasks.retrieval.citations import Numbering
+from tasks.retrieval.answers import Answer, Answerer, Ask
+from tasks.retrieval.citations import Numbering, citations
 from tasks.retrieval.extractive import Extractive
+from tasks.retrieval.prompts import NOT_FOUND
 from tasks.retrieval.store import Filters, Hit
 from tests.retrieval.answering import Letters, hit, searcher
 from tests.retrieval.pieces import chunk
@@ -30,11 +31,13 @@ class Says:
 
     def __init__(self, *pieces: str) -> None:
         self.pieces = pieces
+        self.read: tuple[str, ...] = ()
 
     def standalone(self, question: str, turns: Sequence[tuple[str, str]]) -> str:
         return question
 
     def answer(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+        self.read = tuple(hit.chunk.id for hit in hits)
         yield from self.pieces
 
 
@@ -92,6 +95,19 @@ def test_a_follow_up_is_searched_with_the_topic_before_it() -> None:
     ]
     found = answerer().ask(Ask.model_validate({"messages": turns}))
     assert found.answered and "Quandle" in found.answer
+    assert found.asked == "And by whom was it done? (Zyxwor fountain repaired)"
+
+
+def test_an_answer_names_the_chunks_that_its_generator_read() -> None:
+    """They are not the first of the search: what the question names comes before what is only near."""
+    near = [chunk(f"{number}.md", 0, "Homework is due on its due date.") for number in range(8)]
+    named = chunk("named.md", 0, "Due Date: Thursday, and other long words of no concern to anyone", title="Homework 1")
+    generator, found = Says("Thursday [1]."), searcher(*near, named, top_k=2)
+    question = "When is homework 1 due?"
+    told = Answerer(found, generator, threshold=0.0).ask(Ask(question=question))
+    assert told.read == generator.read and named.id in told.read and told.hits == 2
+    assert named.id not in [hit.chunk.id for hit in found.search(question, 2)]
+    assert told.asked == question
 
 
 def test_markers_are_renumbered_by_use_and_unknown_ones_dropped() -> None:

@@ -1,7 +1,9 @@
 from tasks.artifacts import current
+from tasks.documents.chunk_file import read_chunks
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD
 from tasks.retrieval.evaluation import answer_words, citation_precision, evaluate, read_rows
 from tasks.retrieval.golden import Question, settle
+from tasks.retrieval.judges import cases
 from tasks.retrieval.plots import draw, missed
 from tasks.retrieval.specs import AnswerOptions, SearchOptions
 from tests.retrieval.library import QUESTIONS, Library
@@ -44,6 +46,22 @@ def test_a_follow_up_is_searched_with_what_was_asked_before(library: Library) ->
     asked = settle(questions, library.chunks).artifact
     rows = read_rows(evaluate(library.index, library.weights, asked, SearchOptions(), AnswerOptions()).scores)
     assert [row.rank for row in rows] == [1, 1] and rows[0].question == "And for students?"
+
+
+def test_a_judge_is_given_what_the_answer_was_written_from(library: Library) -> None:
+    before, quote = "What is the membership fee for adults?", "trainees and pensioners pay eight"
+    after = Question(id="after", question="And for students?", follows=(before,), document="membership.md", quote=quote)
+    asked = settle((*QUESTIONS, after), library.chunks).artifact
+    search = SearchOptions(top_k=2)
+    made = evaluate(library.index, library.weights, asked, search, AnswerOptions(threshold=0.0))
+    rows = {row.id: row for row in read_rows(made.scores)}
+    chunks = {chunk.id: chunk for chunk in read_chunks(current().path(library.chunks))}
+    assert all({chunks[name].document for name in row.read} >= set(row.cited) for row in rows.values())
+    assert any(set(row.read) != set(row.found) for row in rows.values())  # not the first of the search
+    for case in cases(made.scores, asked, library.chunks):
+        assert case.contexts == tuple(chunks[name].text for name in rows[case.id].read)
+        assert case.question == rows[case.id].asked
+    assert rows["after"].asked == "And for students? (membership fee adults)"
 
 
 def test_answers_and_citations_are_scored_by_their_words_and_documents(library: Library) -> None:

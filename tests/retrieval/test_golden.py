@@ -4,7 +4,7 @@ import pytest
 
 from tasks.artifacts import Store
 from tasks.errors import BadInput, NotFound
-from tasks.retrieval.golden import Question, holds, load_golden, read_questions, settle, words
+from tasks.retrieval.golden import FEWEST_ANSWERABLE, Question, holds, load_golden, read_questions, settle, words
 from tests.retrieval.pieces import chunk, put_chunks
 
 FILE = """
@@ -94,8 +94,22 @@ def test_a_quote_that_bad_chunks_cut_apart_is_not_stale(store: Store) -> None:
 
 def test_a_corpus_that_no_question_fits_is_refused(store: Store) -> None:
     chunks = put_chunks([chunk("rules.md", 0, "Books are lent for a month.")])
-    with pytest.raises(BadInput, match=r"Only 0 of 1 questions .* a: there is no document 'map.md'"):
+    with pytest.raises(BadInput, match=r"Only 0 answerable golden questions .* a: there is no document 'map.md'"):
         settle((Question(id="a", question="Where?", document="map.md"),), chunks)
+
+
+def test_a_corpus_too_small_to_propose_questions_from_tells_where_to_write_them(store: Store) -> None:
+    chunks = put_chunks([chunk("rules.md", 0, "Books are lent for a month.")])
+    questions = (
+        Question(id="a", question="How long?", document="rules.md"),
+        *(Question(id=f"f{number}", question="The moon?", answerable=False) for number in range(20)),
+    )
+    told = rf"Only 1 answerable questions .* at least {FEWEST_ANSWERABLE} .*data/golden/NAME.yaml .* `golden: NAME`"
+    with pytest.raises(BadInput, match=told) as caught:
+        settle(questions, chunks, proposed=True)
+    assert "21" not in str(caught.value)
+    with pytest.raises(BadInput, match="Only 1 answerable golden questions"):
+        settle(questions, chunks)
 
 
 def test_languages_without_stop_words_are_told(store: Store) -> None:

@@ -53,6 +53,18 @@ def test_only_the_lines_of_the_questions_go(tmp_path: Path) -> None:
     assert path.read_text() == KEPT
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("mode", [0o644, 0o660])
+def test_its_mode_line_ends_and_byte_order_mark_stay(tmp_path: Path, mark: str, mode: int) -> None:
+    path, link = tmp_path / "asked.yaml", tmp_path / "link.yaml"
+    path.write_bytes((mark + WRITTEN.replace("\n", "\r\n")).encode())
+    path.chmod(mode)
+    link.symlink_to(path)
+    take_out(link, ["fees.md"])
+    assert path.read_bytes() == (mark + KEPT.replace("\n", "\r\n")).encode()
+    assert path.stat().st_mode & 0o777 == mode and link.is_symlink()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -66,3 +78,6 @@ def test_a_file_that_cannot_be_cut_by_lines_is_written_anew(tmp_path: Path, text
     rest = about(path, ["fees.md"])[1]
     take_out(path, ["fees.md"])
     assert about(path, ["fees.md"]) == ([], rest) and [one.id for one in rest] == ["b"]
+    path.write_bytes(text.replace("\n", "\r\n").encode())
+    take_out(path, ["fees.md"])
+    assert (path.read_bytes().count(b"\r\n") == path.read_bytes().count(b"\n")) == ("\n" in text)

@@ -33,11 +33,13 @@ def written(store: Store, count: int) -> Material:
         {
             "id": question.id,
             "question": question.question,
+            "asked": f"{question.question} (fines)",
             "document": "rules.md",
             "answerable": True,
             "answered": True,
             "answer": "The garden has a pond." if question is questions[-1] else "It costs two euros a day.",
-            "found": [piece.id for piece in pieces],
+            "found": [],
+            "read": [piece.id for piece in pieces],
         }
         for question in questions
     ]

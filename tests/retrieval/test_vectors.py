@@ -94,6 +94,25 @@ def test_forgotten_texts_leave_the_cache(store: Store, tiny_weights: Artifact) -
     assert embed_chunks(tiny.put_chunks(made), tiny_weights).embedded_now == 2
 
 
+def test_what_was_forgotten_and_came_again_is_embedded_once(store: Store, tiny_weights: Artifact) -> None:
+    made = tiny.chunks(6)
+    chunks, keys = tiny.put_chunks(made), {key_of(chunk.embedded) for chunk in made}
+    embed_chunks(chunks, tiny_weights)
+    assert drop(store, tiny_weights.digest, keys) == 6
+    assert store.list("embeddings") == []
+    assert [embed_chunks(chunks, tiny_weights).embedded_now for _ in range(2)] == [6, 0]
+
+
+def test_an_altered_segment_goes_with_what_is_forgotten_and_is_made_again(store: Store, tiny_weights: Artifact) -> None:
+    chunks = tiny.put_chunks(tiny.chunks(5))
+    embed_chunks(chunks, tiny_weights)
+    (name,) = store.list("embeddings")
+    store.write(name, store.read(name)[:-100])
+    assert [embed_chunks(chunks, tiny_weights).embedded_now for _ in range(2)] == [5, 0]
+    store.write(name, b"")
+    assert drop(store, tiny_weights.digest, {"-"}) == 0 and store.list("embeddings") == []
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_vectors_load_in_seconds(store: Store) -> None:
     rows = tiny.unit(100_000, 384)

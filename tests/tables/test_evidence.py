@@ -11,12 +11,10 @@ from tasks.registry.gate import BASELINE, Evidence, decide
 from tasks.sources.frames import put_table, read_table
 from tasks.statistics import Interval
 from tasks.tables import features, plots, scoring, splits
-from tasks.tables.budgets import latency_check
 from tasks.tables.evaluation import scored
-from tasks.tables.evidence import Facts, Ground, Side, gather
-from tasks.tables.fairness import compared, met, seen
+from tasks.tables.evidence import gather
+from tasks.tables.fairness import Ground, Side, compared, met, seen
 from tasks.tables.metrics import measure
-from tasks.tables.predictor import Predictor
 from tasks.tables.specs import SplitSpec, TabularRecipe
 from tests.tables.conftest import METRIC, Trained, houses, train
 
@@ -35,7 +33,7 @@ def first(made: Trained, **own: Any) -> Evidence:
         Side(version="1", scores=made.scores, trained=made.split),
         Side(version=BASELINE, scores=made.baseline_scores, trained=made.split),
         made.release,
-        Facts(refusal=made.choice.refusal),
+        refusal=made.choice.refusal,
     )
 
 
@@ -55,8 +53,7 @@ def against(champion: Trained, candidate: Trained, **own: Any) -> Evidence:
         Side(version="2", scores=candidate.scores, trained=candidate.split),
         side,
         candidate.release,
-        Facts(data_changed=True),
-        rivals=[side],
+        [side],
     )
 
 
@@ -258,9 +255,9 @@ def test_a_refused_choice_is_a_failed_check(store: Store) -> None:
 
 def test_a_time_over_the_budget_is_measured_and_outside_the_digest(store: Store) -> None:
     made = train(houses(300), "regression")
-    predictor = Predictor.load(store.path(made.release))
-    check = latency_check(predictor, [predictor.release["golden"][0]["request"]], 1e-6)
-    assert not check.ok and check.measured and check.number is not None and check.number > 1e-6
+    evidence = first(made, budgets={"latency_ms": 1e-6})
+    check = next(check for check in evidence.checks if check.name == "latency")
+    assert not check.ok and check.measured and evidence.measured == {"latency": check.number}
 
 
 def test_an_unknown_slice_is_told(store: Store) -> None:

@@ -29,7 +29,8 @@ from tasks.tables import (
     splits,
 )
 from tasks.tables.arrays import encoded, parts_of
-from tasks.tables.evidence import Facts, Ground, Side, gather
+from tasks.tables.evidence import gather
+from tasks.tables.fairness import Ground, Side
 from tasks.tables.metrics import difference, value
 from tasks.tables.models import load_model
 from tasks.tables.specs import TabularRecipe
@@ -87,7 +88,7 @@ def test_the_recipes_in_the_box_are_promoted(store: Store, shared_data: Path, na
             Side(version="1", scores=scores, trained=split),
             Side(version=BASELINE, scores=below, trained=split),
             release,
-            Facts(refusal=choice.refusal),
+            refusal=choice.refusal,
         ),
         recipe,
     )

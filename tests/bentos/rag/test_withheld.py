@@ -83,13 +83,13 @@ def test_a_store_that_fails_leaves_what_was_known(desk: Looks, store: Store) -> 
     async def asked() -> list[frozenset[str]]:
         known, model = Withheld(desk), shelved(*held)
         found = [await known.paths(model)]
-        store.write("forgotten/papers.json", b"{damaged")
+        store.write("forgotten/papers/0.json", b"{damaged")
         known.stale()
         found.append(await known.paths(model))
         known.withdraw(held[1].path)  # its own deletion holds, though it cannot be read again
         found.append(await known.paths(model))
         assert "cannot be read" in desk.readiness()[1]["reasons"][0]["message"]
-        store.remove("forgotten/papers.json")
+        store.remove("forgotten/papers/0.json")
         known.stale()
         found.append(await known.paths(model))
         return found
@@ -117,7 +117,7 @@ def test_a_store_that_hangs_is_not_waited_for(desk: Looks, monkeypatch: pytest.M
 
 
 def test_what_was_never_known_is_not_guessed(desk: Looks, store: Store) -> None:
-    store.write("forgotten/papers.json", b"{damaged")
+    store.write("forgotten/papers/0.json", b"{damaged")
     with pytest.raises(Unavailable, match="not known"):
         asyncio.run(Withheld(desk).paths(shelved()))
 
