@@ -46,7 +46,7 @@ def against(champion: Library, candidate: Library, **own: Any) -> Evidence:
     """A candidate beside a champion, both asked what the candidate's corpus can be asked."""
     theirs = evaluate_release(released(champion), candidate.questions)
     opponent = Side(version="champion v1", scores=theirs.scores)
-    return gather(
+    evidence = gather(
         recipe(**own),
         "papers@2",
         Side(version="2", scores=scored(candidate, candidate.questions).scores),
@@ -54,6 +54,7 @@ def against(champion: Library, candidate: Library, **own: Any) -> Evidence:
         released(candidate),
         [opponent],
     )
+    return evidence.model_copy(update={"data_changed": True})
 
 
 def first(library: Library, **own: Any) -> Evidence:
