@@ -1,6 +1,5 @@
 """Text that nobody sees on the page: quoted, it would pass as the document's own, and it is how orders are planted."""
 
-import re
 from typing import Any
 
 import pymupdf
@@ -11,9 +10,6 @@ CONTRAST = 24  # of 255, between the darkest and the lightest spot around a word
 NEAR = 40  # of 255, each channel: the colour of a word and of the area it stands on
 MANY = 200  # areas: looking at the page is cheaper than at each of them
 PAINTED = 16 | 32  # a character that is filled or stroked
-UNSEEN = re.compile("[\U000e0000-\U000e007f\u202a-\u202e\u2060-\u2069\ufeff\u200b\u00ad]")
-TAGGED = re.compile("[\U000e0020-\U000e007e]{4,}")
-CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
 
 
 Box = tuple[float, float, float, float]
@@ -30,16 +26,6 @@ def pale(colour: int) -> bool:
 
 def alike(one: int, other: int) -> bool:
     return all(abs(a - b) < NEAR for a, b in zip(channels(one), channels(other), strict=True))
-
-
-def visible(text: str) -> str:
-    """Without control characters, soft hyphens, direction overrides and the invisible twins of ASCII."""
-    return CONTROL.sub("", text) if text.isascii() else CONTROL.sub("", UNSEEN.sub("", text))
-
-
-def smuggles(text: str) -> bool:
-    """Whether words are written in invisible tag characters."""
-    return not text.isascii() and TAGGED.search(text) is not None
 
 
 class Sight:

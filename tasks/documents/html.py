@@ -4,11 +4,9 @@ import re
 from html.parser import HTMLParser
 from typing import Literal
 
-from tasks.documents.hidden import visible
 from tasks.documents.language import language
 from tasks.documents.parsed import Block, Heading, Parsed
-from tasks.documents.tables import markdown_rows
-from tasks.documents.text import marks_of
+from tasks.documents.text import markdown_rows, marks_of, visible
 from tasks.errors import BadInput
 
 SKIPPED = {"script", "style", "nav", "noscript", "template", "svg", "iframe", "object", "button", "select", "dialog"}

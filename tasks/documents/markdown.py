@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from tasks.documents.hidden import visible
 from tasks.documents.html import read_html
 from tasks.documents.language import language
 from tasks.documents.parsed import Block, Heading, Parsed
-from tasks.documents.tables import markdown_rows
-from tasks.documents.text import marks_of
+from tasks.documents.text import markdown_rows, marks_of, visible
 
 FRONT = re.compile(r"\A---[^\S\n]*\n(.*?)\n(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 FIELD = re.compile(r"^([A-Za-z][\w-]*):[^\S\n]*(\S.*?)[^\S\n]*$", re.MULTILINE)

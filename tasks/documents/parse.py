@@ -137,8 +137,11 @@ def _parse_new(documents: list[Document], reading: Reading, known: Pieces, store
         )
         for document in documents
     ]
+    readers = ["tasks.documents.parsers"]
+    if any(document.path.lower().endswith(".pdf") for document in documents):
+        readers.append("tasks.documents.pdf")
     with progress("documents read", len(works), "pages") as count:
-        for result in run(jobs.parse, works, preload=("tasks.documents.parsers",)):
+        for result in run(jobs.parse, works, preload=readers):
             document = documents[result.number]
             told = _told(result)
             piece = orjson.dumps(told)

@@ -6,10 +6,9 @@ from pathlib import PurePosixPath
 from tasks.documents.html import parse_html
 from tasks.documents.markdown import parse_markdown
 from tasks.documents.parsed import PageOptions, Parsed
-from tasks.documents.pdf import parse_pdf, stem
 from tasks.documents.sniff import is_markup
 from tasks.documents.tesseract import Tesseract
-from tasks.documents.text import decode, parse_text
+from tasks.documents.text import decode, parse_text, stem
 from tasks.errors import BadInput
 
 HEAD = 1024  # bytes: a PDF may have something before its mark
@@ -36,6 +35,8 @@ def parse_bytes(data: bytes, name: str, options: PageOptions, reader: Tesseract 
     if not data.strip():
         raise BadInput(f"{name} is empty: leave it out or export it again.")
     if b"%PDF-" in data[:HEAD] and not looks_like_text(data, suffix):
+        from tasks.documents.pdf import parse_pdf  # PyMuPDF takes a second to import, which other documents go without
+
         return parse_pdf(data, name, options, reader)
     kind = next((kind for mark, kind in KNOWN if data.startswith(mark)), "")
     if suffix == ".pdf":

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import PurePosixPath
 from typing import Any
 
 import pymupdf
@@ -18,6 +17,7 @@ from tasks.documents.pdf_lines import Line, Page, read_page
 from tasks.documents.pdf_paragraphs import Joiner, Placed, placed
 from tasks.documents.tables import lift
 from tasks.documents.tesseract import ADVICE, Tesseract
+from tasks.documents.text import stem
 from tasks.errors import BadInput
 
 # what MuPDF raises on broken files: EmptyFileError and FileDataError are RuntimeErrors
@@ -215,10 +215,6 @@ def title_of(stated: str, rows: list[Placed], name: str) -> str:
         if not garbled(" ".join(words)):
             return " ".join(words)[:300]
     return stem(name)
-
-
-def stem(name: str) -> str:
-    return re.sub(r"[_\s]+", " ", PurePosixPath(name).stem).strip() or name
 
 
 def date_of(metadata: dict[str, str | None]) -> str | None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pymupdf
 
-from tasks.documents.hidden import Sight, smuggles, visible
+from tasks.documents.hidden import Sight
+from tasks.documents.text import smuggles, visible
 
 FLAGS = pymupdf.TEXT_PRESERVE_WHITESPACE | pymupdf.TEXT_CID_FOR_UNKNOWN_UNICODE | pymupdf.TEXT_COLLECT_VECTORS
 BOLD, MONO = 16, 8

@@ -59,7 +59,7 @@ class Result(BaseModel):
 
 
 def run(
-    job: Job, works: Sequence[Work], preload: tuple[str, ...] = (), workers: int = 2, limits: Limits | None = None
+    job: Job, works: Sequence[Work], preload: Sequence[str] = (), workers: int = 2, limits: Limits | None = None
 ) -> Iterator[Result]:
     """A result for every file, in the order in which they are done. `job` is a function of a module, found by name.
 

@@ -6,21 +6,10 @@ from typing import Any
 from tasks.documents.layout import same_row
 from tasks.documents.pdf_grids import Grid, bands, grids, rules
 from tasks.documents.pdf_lines import Line, Page
+from tasks.documents.text import markdown_rows
 
 SHORT_CELL = 30  # characters, on average: longer ones are columns of text
 PARTS = 3  # columns, where no rule shows a table
-
-
-def markdown_rows(rows: Sequence[Sequence[str]]) -> str:
-    """The first row is the head; all rows get its width."""
-    width = max(len(row) for row in rows)
-    lines = ["| " + " | ".join([escaped(cell) for cell in row] + [""] * (width - len(row))) + " |" for row in rows]
-    lines.insert(1, "|" + " --- |" * width)
-    return "\n".join(lines)
-
-
-def escaped(cell: str) -> str:
-    return " ".join(cell.split()).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def lift(page: Page, source: Any) -> None:

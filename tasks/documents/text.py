@@ -2,8 +2,9 @@
 
 import codecs
 import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
-from tasks.documents.hidden import smuggles, visible
 from tasks.documents.language import language
 from tasks.documents.parsed import Block, Mark, PageOptions, Parsed
 from tasks.errors import BadInput
@@ -12,6 +13,24 @@ MARKS_OF_ORDER = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"
 ITEM = re.compile(r"^\s*([-*+•]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
 BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 TITLE = 120  # characters
+UNSEEN = re.compile("[\U000e0000-\U000e007f\u202a-\u202e\u2060-\u2069\ufeff\u200b\u00ad]")
+TAGGED = re.compile("[\U000e0020-\U000e007e]{4,}")
+CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    """Without control characters, soft hyphens, direction overrides and the invisible twins of ASCII."""
+    return CONTROL.sub("", text) if text.isascii() else CONTROL.sub("", UNSEEN.sub("", text))
+
+
+def smuggles(text: str) -> bool:
+    """Whether words are written in invisible tag characters."""
+    return not text.isascii() and TAGGED.search(text) is not None
+
+
+def stem(name: str) -> str:
+    """A title for a document that has none."""
+    return re.sub(r"[_\s]+", " ", PurePosixPath(name).stem).strip() or name
 
 
 def decode(data: bytes, name: str, stated: str = "") -> str:
@@ -26,6 +45,18 @@ def decode(data: bytes, name: str, stated: str = "") -> str:
     except LookupError:
         raise BadInput(f"{name} states the unknown encoding {encoding[:40]!r}: save it as UTF-8.") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def markdown_rows(rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown: the first row is the head; all rows get its width."""
+    width = max(len(row) for row in rows)
+    lines = ["| " + " | ".join([escaped(cell) for cell in row] + [""] * (width - len(row))) + " |" for row in rows]
+    lines.insert(1, "|" + " --- |" * width)
+    return "\n".join(lines)
+
+
+def escaped(cell: str) -> str:
+    return " ".join(cell.split()).replace("\\", "\\\\").replace("|", "\\|")
 
 
 def marks_of(text: str) -> list[Mark]:
