@@ -3,7 +3,7 @@
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from tasks.documents.manifest import CorpusSnapshot
 from tasks.processes import locked
 from tasks.registry import history, ledger, lineage, records
 from tasks.registry.aliases import Registry
-from tasks.registry.gate import Evidence
+from tasks.registry.gate import Evidence, floor_check
 from tasks.registry.records import VersionRecord
 from tasks.registry.road import Outcome
 from tasks.registry.steps import register_version
@@ -76,6 +76,9 @@ class Offered(ABC):
     @abstractmethod
     def metrics(self) -> dict[str, Interval]: ...
 
+    def higher_is_better(self, metric: str) -> bool:
+        return True
+
     @abstractmethod
     def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
         """The release folder; `inputs` are for its record."""
@@ -100,8 +103,19 @@ def offer(offered: Offered, settings: Settings) -> Outcome:
     evidence = partial(evidence_for, offered, version, settings)
     offered.check()
     outcome = decided(version, offered.ground, offered.prepared, evidence, settings)
+    if outcome.state == "champion":
+        say(*(f"the champion stays, though it misses a floor of the recipe: {text}" for text in missed(offered)))
     leave_receipt(current(), offered.prepared, outcome)
     return published(outcome)
+
+
+def missed(offered: Offered) -> Iterator[str]:
+    """What the floors say of a champion that an earlier recipe let pass."""
+    for name, bound in offered.prepared.recipe.floors.items():
+        if name in offered.metrics:
+            check = floor_check(name, offered.metrics[name], bound, offered.higher_is_better(name))
+            if not check.ok:
+                yield check.text
 
 
 def register(offered: Offered, settings: Settings) -> int:

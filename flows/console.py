@@ -38,17 +38,20 @@ def moment(iso: str) -> str:
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
-def show(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    table = Table(
-        *(Column(name, overflow="fold") for name in columns), title=title, title_justify="left", title_style="bold"
-    )
+def show(title: str, columns: Sequence[str | Column], rows: Iterable[Sequence[object]]) -> None:
+    heads = [Column(one, overflow="fold") if isinstance(one, str) else one for one in columns]
+    table = Table(*heads, title=title, title_justify="left", title_style="bold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     out.print(table)
 
 
 def show_plan(release: str, lines: list[Line]) -> None:
-    show(f"plan of {release}", ("step", "state", "why"), [(line.step, line.state, line.why) for line in lines])
+    """Steps without the prefix that all of them have, in one line each."""
+    rows = [(line.step.removeprefix("tasks."), line.state, line.why) for line in lines]
+    show(f"plan of {release}", (Column("step", no_wrap=True), "state", "why"), rows)
+    if all(line.state == "cached" for line in lines):
+        out.print("nothing would run: sources, code and artifacts are as the last run left them")
 
 
 def show_decision(decision: Decision) -> None:

@@ -72,11 +72,12 @@ def make(prepared: Papers, settings: Settings) -> Index:
         prepared.conditions["not read for now"] = ", ".join(waiting)  # no receipt stands for that: the next run tries
     rerank = retrieval.keep_cross_encoder(recipe.search.rerank) if recipe.search.rerank else None
     asked, at = questions(prepared, chunks.artifact, settings), endpoint_of(recipe.answers)
-    say(*asked.notes)
+    say(*asked.notes, "asking the index these questions")
     evaluation = retrieval.evaluate_index(index, weights, asked.artifact, recipe.search, recipe.answers, rerank, at)
     plots = retrieval.draw_plots(evaluation.scores, evaluation.threshold)
     checks: list[Check] = []
     if recipe.canaries:
+        say("asking them beside planted documents")
         bound = evaluation.threshold
         planted = retrieval.probe_canaries(
             chunks.artifact, vectors, weights, asked.artifact, recipe.search, recipe.answers, bound, rerank, at

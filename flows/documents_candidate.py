@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.candidates import Met, Offered
 from flows.documents_order import Papers, endpoint_of
+from flows.receipts import say
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, CorpusSnapshot
@@ -141,6 +142,7 @@ class Index(Offered):
 
     def side(self, label: str, folder: Artifact) -> Side:
         """An earlier version, asked the newest questions with its own index, model and threshold."""
+        say(f"asking {label} the same questions")
         asked = endpoint_of(read_release(current().path(folder)).answers)
         evaluation = retrieval.evaluate_release(folder, self.asked.artifact, asked)
         return Side(version=label, scores=evaluation.scores)

@@ -32,7 +32,33 @@ def documents(name: str, folder: Path, settings: Settings) -> None:
 
     check_name(name, settings)
     proposal = infer(folder, name)
+    refuse_unreadable(folder)
     write(name, {"datasets": proposal.dataset, "releases": proposal.recipe}, proposal.assumptions, settings)
+
+
+def refuse_unreadable(folder: Path) -> None:
+    """A folder none of whose files can be a document by its first bytes would fail in `train` only."""
+    from tasks.sources.catalog import FolderSource
+    from tasks.sources.folders import look, shown
+
+    found = look(FolderSource(type="folder", path=str(folder))).files
+    if not any(may_be_document(Path(one.place)) for one in found):
+        raise BadInput(
+            f"No file in {folder}{f' (say, {shown(found[0].path)})' if found else ''} is a document by its first "
+            "bytes: export them again as PDF, Markdown, HTML or text, or name another folder."
+        )
+
+
+def may_be_document(path: Path) -> bool:
+    """As the readers decide, from the head of the file alone."""
+    from tasks.documents.parsers import HEAD, KNOWN, WIDE
+
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    if b"%PDF-" in head:
+        return True
+    foreign = path.suffix.lower() == ".pdf" or any(head.startswith(mark) for mark, _ in KNOWN)
+    return bool(head) and not foreign and (b"\0" not in head or head.startswith(WIDE))
 
 
 def questions(name: str, settings: Settings) -> None:
@@ -48,9 +74,8 @@ def questions(name: str, settings: Settings) -> None:
     proposed = proposals(read_chunks(newest_chunks(store_at(settings.store), name)))
     put_text(place, as_yaml(proposed))
     told = Counter(question.answerable for question in proposed)
-    console.out.print(
-        f"wrote {place}: {told[True]} questions that the documents answer, {told[False]} that they do not"
-    )
+    questions = "1 question" if told[True] == 1 else f"{told[True]} questions"
+    console.out.print(f"wrote {place}: {questions} that the documents answer, {told[False]} that they do not")
     console.out.print(f"correct them, put `golden: {name}` into the recipe of {name}, then: penstock train {name}")
 
 

@@ -14,6 +14,7 @@ from tasks.registry.recipes import Recipe, load_recipe, parsed
 from tasks.settings import ROOT, Settings
 from tasks.sources.catalog import Dataset, load_dataset
 from tasks.sources.state import parse_files
+from tasks.sources.yamls import find
 
 
 class Order(BaseModel):
@@ -54,7 +55,7 @@ def recipe_of(release: str, settings: Settings, overrides: list[str] | None = No
     raw = load_recipe(release, settings.folders)
     for text in overrides or []:
         override(raw, text)
-    where = f"The recipe of {release}"
+    where = str(find("releases", release, settings.folders)) + (" with --set" if overrides else "")
     return parsed(kind_of(raw.get("kind"), where).recipe, raw, where)
 
 

@@ -1,11 +1,13 @@
 """The commands that read: no server is started for any of them."""
 
+import shlex
 from typing import Any
 
 from flows import console, servers
 from flows.orders import recipe_of
-from tasks.artifacts import opened, store_at
+from tasks.artifacts import Store, opened, store_at
 from tasks.documents import snapshots as documents
+from tasks.documents.forgetting import unfinished
 from tasks.documents.manifest import Changes
 from tasks.errors import BadInput, Refused
 from tasks.registry import compare as comparing
@@ -79,6 +81,17 @@ def report(name: str, version: int | None, settings: Settings) -> None:
     console.out.print(str(path))
 
 
+def half_forgotten(store: Store, name: str, settings: Settings) -> list[str]:
+    """What an interrupted `forget` left to do."""
+    recipe = recipe_of(name, settings)
+    if recipe.kind != "documents":
+        return []
+    return [
+        f"{document} is forgotten by half: run `penstock forget {name} {shlex.quote(document)}` again"
+        for document in unfinished(store, recipe.dataset)
+    ]
+
+
 def verify(name: str | None, as_json: bool, settings: Settings) -> int:
     """Check one release or all; 1 where something does not agree. MLflow is asked where it is up."""
     names = [recipe_of(name, settings).name] if name else release_names(settings.folders)
@@ -88,6 +101,7 @@ def verify(name: str | None, as_json: bool, settings: Settings) -> int:
         for release in names:
             if records.versions(store, release) or ledger.entries(store, release):
                 found[release] = faults_of(store, release, registry if up else None)
+                found[release] += half_forgotten(store, release, settings)
                 forgotten[release] = sorted(reigns.forgotten(ledger.entries(store, release)))
     if as_json:
         console.emit({"mlflow": up, "releases": found, "forgotten": forgotten})

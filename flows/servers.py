@@ -19,6 +19,7 @@ from tasks.processes import locked
 from tasks.settings import ROOT, Settings
 
 POOL = "local"
+PATIENCE = 20.0  # seconds in which Prefect should hear of a worker
 
 
 class Server(BaseModel):
@@ -110,11 +111,41 @@ def start(settings: Settings) -> None:
 
 
 def start_worker(settings: Settings) -> None:
-    """One process worker, in the background; needs the Prefect server."""
+    """One process worker, in the background, online when this returns or said to be not; needs the Prefect server."""
     with locked(settings.root / "locks" / "servers"):
         if not alive(settings, "worker"):
             command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process"]
             launch(settings, "worker", command, {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"})
+    wait_for_worker(settings)
+
+
+def wait_for_worker(settings: Settings) -> None:
+    """Until Prefect knows of a worker: before that, services tell who uploads that nothing will train."""
+    from flows import console  # reads half of the house, which `down` goes without
+
+    deadline, log = time.monotonic() + PATIENCE, log_file(settings, "worker")
+    while not online():
+        if alive(settings, "worker") is None:
+            raise Unavailable(f"The worker ended at once; its log is {log}.")
+        if time.monotonic() > deadline:
+            told = (
+                f"the worker runs but is not online at Prefect after {PATIENCE:.0f} s: nothing trains by itself until"
+            )
+            console.out.print(f"{told} it is; its log is {log}")
+            return
+        time.sleep(0.2)
+
+
+def online() -> bool:
+    """Whether Prefect, as this process's environment or profile names it, has a worker of the pool online."""
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.objects import WorkerStatus
+
+    try:
+        with get_client(sync_client=True) as client:
+            return any(one.status == WorkerStatus.ONLINE for one in client.read_workers_for_work_pool(POOL))
+    except httpx.HTTPError:  # 404 where there is no pool
+        return False
 
 
 def launch(settings: Settings, name: str, command: list[str], extra: dict[str, str], port: int | None = None) -> None:

@@ -17,6 +17,7 @@ from tasks.tables.choose import Choice
 from tasks.tables.evaluation import Evaluation
 from tasks.tables.evidence import gather
 from tasks.tables.fairness import Ground, Side
+from tasks.tables.metrics import higher_is_better
 from tasks.tables.predictor import Predictor
 from tasks.tables.release_folder import Made
 from tasks.tables.specs import Subject
@@ -66,6 +67,9 @@ class Model(Offered):
     @property
     def metrics(self) -> dict[str, Interval]:
         return self.evaluation.metrics
+
+    def higher_is_better(self, metric: str) -> bool:
+        return higher_is_better(metric)
 
     def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
         split, table = (one.model_dump(mode="json") for one in (self.rows.split, self.rows.table))

@@ -26,13 +26,19 @@ UNNAMED = "PENSTOCK_FOLLOW={} follows nothing, because no release is named: set 
 
 @dataclass
 class Lifecycle:
-    """Runs what a desk needs in the background; never raises for a release that cannot be loaded."""
+    """Runs what a desk needs in the background; never raises for a release that cannot be loaded.
+
+    Bento starts and stops it twice, as a service's hook and as the mounted app's lifespan: it runs once."""
 
     desk: Desk[Any]
     follower: Follower | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    running: bool = False
 
     async def start(self) -> None:
+        if self.running:
+            return
+        self.running = True
         config, reasons = self.desk.config, self.desk.reasons
         release = self._release() if config.follow else None
         if config.follow and release:
@@ -48,6 +54,9 @@ class Lifecycle:
             self.tasks.append(asyncio.create_task(self._outlived(os.getppid())))
 
     async def stop(self) -> None:
+        if not self.running:
+            return
+        self.running = False
         tasks = [*self.tasks, *self.desk.tasks]
         for task in tasks:
             task.cancel()

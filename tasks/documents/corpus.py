@@ -38,7 +38,10 @@ def scan(dataset: Dataset, files: dict[str, str]) -> Corpus:
         for path, one in taken.artifacts.items()
     }
     if homeless:  # without a tenant they would be everybody's
-        taken.notes.append(f"{homeless} documents are left out: they stand in no tenant's folder.")
+        what = (
+            "1 document is left out: it stands" if homeless == 1 else f"{homeless} documents are left out: they stand"
+        )
+        taken.notes.append(f"{what} in no tenant's folder.")
     documents |= _uploaded(dataset, taken)
     kept = [one for path, one in sorted(documents.items()) if not gone.holds(path, one.digest)]
     folder = masked(source.path)

@@ -161,6 +161,12 @@ def begun(store: Store, doomed: Doomed) -> Doomed:
     return doomed.model_copy(update=both | {"passages": known.passages or doomed.passages})
 
 
+def unfinished(store: Store, dataset: str) -> list[str]:
+    """Documents whose forgetting was begun and not proven."""
+    notes = [Doomed.model_validate_json(store.read(name)) for name in store.list(f"{NOTES}/{dataset}")]
+    return sorted(one.document for one in notes)
+
+
 def finish(store: Store, doomed: Doomed) -> None:
     """Drop the notes, which hold a little of the text."""
     store.remove(_notes(doomed))

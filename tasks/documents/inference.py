@@ -41,8 +41,9 @@ def infer(folder: Path, name: str) -> Proposal:
         "source": {"type": "folder", "path": str(folder.resolve())},
     }
     found = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    found += " file" if sum(kinds.values()) == 1 else " files"
     assumptions = [
-        f"{found} files, in this folder and below; a later edit, addition or removal is seen by the next `train`",
+        f"{found}, in this folder and below; a later edit, addition or removal is seen by the next `train`",
         "licence unknown: write yours into the dataset",
         "no golden questions: releases are judged on questions that are proposed from the headings and sentences; "
         f"`penstock questions {name}` writes those down for you to correct, and then the gate holds to yours",
@@ -50,7 +51,7 @@ def infer(folder: Path, name: str) -> Proposal:
         "embeddings by all-MiniLM-L6-v2, which was trained on English; another model: `embedding` in the recipe",
     ]
     if unknown:
-        assumptions.insert(1, f"{unknown} files of other kinds are tried as text, and reported where they are not")
+        assumptions.insert(1, f"{unknown} of other kinds: tried as text, and reported where they are not")
     return Proposal(dataset=dataset, recipe={"kind": "documents", "dataset": name}, assumptions=assumptions)
 
 

@@ -73,7 +73,7 @@ def parse_corpus(manifest: Artifact, options: PageOptions, reader: Tesseract | N
                 piece = passing.get(document.path) or known.get(document.digest, _name(document))
                 told = orjson.loads(piece or b"{}")
                 if told.get("problem"):
-                    problems.append(Problem(document=document.path, reason=told["problem"]))
+                    problems.append(Problem(document=document.path, reason=reason(document, told["problem"])))
                 else:
                     count.update({"documents": 1, "pages": told["parsed"]["pages"]})
                     marks.update(told["parsed"]["marks"])
@@ -114,12 +114,19 @@ class Reading:
 
     def notes(self, pictures: int) -> list[str]:
         missing = self.options.ocr and self.reader is None and pictures
-        return [f"{pictures} documents have pages that are only pictures, left unread: {ADVICE}."] if missing else []
+        who = "1 document has" if pictures == 1 else f"{pictures} documents have"
+        return [f"{who} pages that are only pictures, left unread: {ADVICE}."] if missing else []
 
 
 def unread(path: str, pages: list[int]) -> list[str]:
     """What to say about pages on which reading failed."""
     return [f"{path}: {len(pages)} of its pages could not be read: {some_pages(pages)}."] if pages else []
+
+
+def reason(document: Document, problem: str) -> str:
+    """A problem where the document is named already: a reader's sentence begins with its name."""
+    name = f"{_name(document)} "
+    return f"it {problem.removeprefix(name)}" if problem.startswith(name) else problem
 
 
 def some_pages(pages: list[int]) -> str:
@@ -151,7 +158,7 @@ def _parse_new(documents: list[Document], reading: Reading, known: Pieces, store
                 known.put(piece, document.digest, _name(document))
             count(told["parsed"]["pages"] if told["parsed"] else 0)
             if told["problem"]:
-                log.warning("%s: %s", document.path, told["problem"])
+                log.warning("%s: %s", document.path, reason(document, told["problem"]))
 
 
 def _told(result: Result) -> dict[str, Any]:
@@ -174,4 +181,6 @@ def _refuse_nothing(corpus: Corpus, problems: list[Problem], passing: int) -> No
         return
     shown = "; ".join(f"{problem.document}: {problem.reason}" for problem in problems[:SHOWN])
     kind = Unavailable if passing else BadInput
-    raise kind(f"Not one of the {len(problems)} documents of {corpus.dataset} can be read: {shown}")
+    which = "The only document" if len(problems) == 1 else f"Not one of the {len(problems)} documents"
+    can = "cannot" if len(problems) == 1 else "can"
+    raise kind(f"{which} of {corpus.dataset} {can} be read: {shown}")

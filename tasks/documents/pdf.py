@@ -101,7 +101,8 @@ def read_pages(document: Any, count: int, name: str, options: PageOptions, reade
     if not read.pages:
         raise BadInput(f"{name} has no page that can be read ({failed}): export it again.")
     if not any(page.lines or page.picture for page in read.pages):
-        raise BadInput(f"{name} has nothing that can be seen on its {count} pages: leave it out.")
+        where = "only page" if count == 1 else f"{count} pages"
+        raise BadInput(f"{name} has nothing that can be seen on its {where}: leave it out.")
     if not any(page.lines for page in read.pages):
         raise BadInput(f"{name} has only pictures on its pages: {advice(options, reader)}.")
     return read

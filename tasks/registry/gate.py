@@ -152,7 +152,7 @@ def _baseline(evidence: Evidence, verdict: Verdict) -> Check:
 
 
 def _differs(evidence: Evidence) -> str:
-    where = f"on {evidence.rows} rows of {evidence.snapshot}"
+    where = f"on {evidence.rows} cases of {evidence.snapshot}"
     return f"{evidence.metric} differs by {evidence.difference} (positive is better) {where}"
 
 

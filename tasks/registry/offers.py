@@ -18,14 +18,14 @@ def subject(candidate: int, champion: int | None, snapshot: str, recipe: Recipe)
 
 def steps_of(evidence: Evidence, decision: Decision, recipe: Recipe) -> list[Move]:
     """Refuse; or stage and promote; or stage and ask."""
-    candidate = int(evidence.candidate)
+    candidate, failed = int(evidence.candidate), ", ".join(reason.name for reason in decision.failed)
     common = Move(
         action="refuse",
         from_version=evidence.champion,
         to_version=candidate,
         decision=decision.digest,
         subject=subject(candidate, evidence.champion, evidence.snapshot, recipe),
-        note=decision.verdict,
+        note=f"{decision.verdict}; fails: {failed}" if failed else decision.verdict,
     )
     if not decision.promote and not decision.ask:
         return [common]

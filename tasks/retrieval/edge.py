@@ -16,10 +16,12 @@ from tasks.retrieval.points import (
     DENSE,
     EVERYTHING,
     SPARSE,
+    TIED,
     Facts,
     checked_query,
     day_range,
     hit_of,
+    ranked,
     sees_nothing,
 )
 from tasks.retrieval.store import Filters, Hit, Vector
@@ -53,7 +55,7 @@ class EdgeIndex:
         both = len(ways) > 1
         query: Any = edge.Fusion.Dbsf() if both else ways[0].query
         request = edge.QueryRequest(
-            limit=limit,
+            limit=limit + TIED,
             prefetches=ways if both else [],
             query=query,
             filter=_filter(filters),
@@ -61,7 +63,7 @@ class EdgeIndex:
             with_payload=True,
             with_vector=[DENSE],
         )
-        return [hit_of(point, dense) for point in self._shard.query(request)]
+        return ranked((hit_of(point, dense) for point in self._shard.query(request)), limit)
 
     def count(self, filters: Filters) -> int:
         if sees_nothing(filters):

@@ -169,8 +169,12 @@ def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
 
 
 def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[str]:
-    """Files of questions, or of their scores, that name the document or one of its chunks, or quote it."""
+    """Files of questions, or of their scores, that name the document or one of its chunks, or quote it.
+
+    Other rooms keep their own scores there, in other formats."""
     for name in store.list(kind):
+        if not name.endswith(".json"):
+            continue
         data = store.read(name)
         rows = orjson.loads(data).get("questions", [])
         if told_in(data, doomed.passages) or any(

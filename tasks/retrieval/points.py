@@ -14,6 +14,7 @@ from tasks.retrieval.store import Filters, Hit, Vector
 
 DENSE, SPARSE = "dense", "bm25"
 KEYWORDS, DAY = ("document", "tenant"), "date"
+TIED = 8  # hits beyond what is asked for
 EVERYTHING = Filters()
 LANGUAGES = {
     "ar": "arabic",
@@ -69,6 +70,11 @@ def average_length(texts: Iterable[str], language: str) -> float:
 
 def payload_of(chunk: Chunk) -> dict[str, Any]:
     return chunk.model_dump(exclude={"id"})
+
+
+def ranked(hits: Iterable[Hit], limit: int) -> list[Hit]:
+    """The best `limit` of a few more: chunks with the same words score the same, and stores give them in any order."""
+    return sorted(hits, key=lambda hit: (-hit.score, hit.chunk.id))[:limit]
 
 
 def hit_of(point: Any, query: Vector | None) -> Hit:

@@ -14,6 +14,7 @@ from tasks.documents.chunk_file import Chunk, read_chunks
 from tasks.retrieval.golden import Asked, Question, settle, words
 from tasks.retrieval.words import sentences as cut
 from tasks.retrieval.words import topical
+from tasks.retrieval.words import words as as_written
 
 MOST = 100
 PER_DOCUMENT = 12
@@ -21,14 +22,15 @@ FEWEST = 3  # of a document, before plain sentences are asked about too
 ABOUT = 4  # words of a sentence that a question names
 LONGEST = 60  # words of a quote
 DEFINITION = re.compile(
-    r"(?P<article>An? |The )?(?P<what>[A-Za-z][\w-]*(?: [\w-]+){0,3}?) (?P<verb>is|are|means) (?:an?|the) \w+"
+    r"(?P<article>An? )?(?P<what>[A-Za-z][\w-]*(?: [\w-]+){0,3}?) (?P<verb>is|are|means) (?:an?|the) \w+"
 )
 DAY = re.compile(
-    r"\b(?:\d{1,2} (?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*(?: \d{4})?|\d{4}-\d\d-\d\d"
+    r"\bon (?P<day>\d{1,2} (?:Jan|Feb|Mar|Apr|May|June?|July?|Aug|Sep|Oct|Nov|Dec)[a-z]*(?: \d{4})?|\d{4}-\d\d-\d\d"
     r"|(?:January|February|March|April|May|June|July|August|September|October|November|December) \d{1,2}\b(?:, \d{4})?)"
 )
-AMOUNT = re.compile(r"\b(?P<much>\d+(?:[.,]\d+)*)(?: ?(?P<percent>%|percent)| (?P<unit>[a-z]{3,}s)\b)")
-VAGUE = {"it", "this", "that", "these", "those", "there", "they", "here", "what", "which", "he", "she", "we", "you"}
+ENDED = re.compile(r"[.!?\u3002\uff01\uff1f][\"')\]\u201d\u2019]*$")
+CUT_SHORT = re.compile(r"\b[A-Z][a-z]{0,3}\.$")  # an abbreviation that was taken for the end
+OPENING = {"additionally", "finally", "furthermore", "hence", "however", "instead", "moreover", "therefore", "thus"}
 FOREIGN = (
     "Who won the women's marathon at the 1984 Olympic Games?",
     "How long should a goose rest after roasting?",
@@ -79,13 +81,17 @@ def as_yaml(questions: tuple[Question, ...]) -> str:
 
 def _of_document(chunks: list[Chunk]) -> Iterator[Question]:
     texts = [(chunk, _sentences(chunk)) for chunk in chunks if chunk.kind == "text"]
+    places = {" ".join(words(part)) for chunk in chunks for part in (chunk.title, *chunk.heading)}
+    written = {word for chunk in chunks for word in as_written(chunk.text)}
     found: dict[str, str] = {}
     for chunk, sentences in texts:
-        for question, quote in [*_about_heading(chunk, sentences), *_in_sentences(chunk, sentences)]:
+        whole = [sentence for sentence in sentences if _whole(sentence)]
+        for question, quote in [*_about_heading(chunk, sentences), *_in_sentences(chunk, whole, places, written)]:
             found.setdefault(question, quote)
-    if len(found) < FEWEST:
-        middles = [sentences[len(sentences) // 2] for _, sentences in texts if sentences]
-        found |= {_about(sentence): sentence for sentence in middles if len(topical(sentence)) > 1}
+    for question, quote in _plain([sentences for _, sentences in texts if sentences]):
+        if len(found) >= FEWEST:
+            break
+        found.setdefault(question, quote)
     for question, quote in found.items():
         yield Question(id="-", question=question, document=chunks[0].document, quote=quote)
 
@@ -94,9 +100,20 @@ def _sentences(chunk: Chunk) -> list[str]:
     return [text for text in cut(chunk.text) if 5 <= len(words(text)) <= LONGEST]
 
 
-def _about(sentence: str) -> str:
-    """A question made of the words that say what a sentence is about."""
-    return f"What is said about {', '.join(word.lower() for word in topical(sentence)[:ABOUT])}?"
+def _whole(sentence: str) -> bool:
+    """Whether it begins and ends as a sentence does: the rest of a formula or a list item's lead says nothing alone."""
+    first = next((letter for letter in sentence if letter.isalnum()), "")
+    return not first.islower() and bool(ENDED.search(sentence)) and not CUT_SHORT.search(sentence)
+
+
+def _plain(texts: list[list[str]]) -> Iterator[tuple[str, str]]:
+    """Sentences named by the words that say what they are about: the middle of each piece, whole ones first."""
+    spread = [sentences[len(sentences) // 2] for sentences in texts]
+    spread += [sentence for sentences in texts for sentence in sentences]
+    for sentence in sorted(spread, key=_whole, reverse=True):
+        about = [word.lower() for word in topical(sentence) if len(word) > 1 and word.lower() not in OPENING]
+        if len(about) > 1:
+            yield f"What is said about {', '.join(about[:ABOUT])}?", sentence
 
 
 def _about_heading(chunk: Chunk, sentences: list[str]) -> Iterator[tuple[str, str]]:
@@ -106,25 +123,33 @@ def _about_heading(chunk: Chunk, sentences: list[str]) -> Iterator[tuple[str, st
         yield f'What does {who} say about "{heading}"?', sentences[0]
 
 
-def _in_sentences(chunk: Chunk, sentences: list[str]) -> Iterator[tuple[str, str]]:
-    """Definitions, days and amounts; where a sentence alone is vague, the question names its place."""
+def _in_sentences(chunk: Chunk, whole: list[str], places: set[str], written: set[str]) -> Iterator[tuple[str, str]]:
+    """Definitions and days; where a sentence alone is vague, the question names its place.
+
+    No amounts: which word after a number is what is counted ("2 books", "Problem 2 gives") only a dictionary tells."""
     place = chunk.heading[-1].strip(" .:") if chunk.heading else chunk.title
     about = f' according to "{place}"' if place else ""
-    for sentence in sentences:
-        if (defined := DEFINITION.match(sentence)) and defined["what"].split()[0].lower() not in VAGUE:
-            what = f"{(defined['article'] or '').lower()}{_lowered(defined['what'])}"
-            yield f"What {'are' if defined['verb'] == 'are' else 'is'} {what}?", sentence
+    for sentence in whole:
+        if (defined := DEFINITION.match(sentence)) and _named(defined, places):
+            what = defined["what"] if defined["article"] else _lowered(defined["what"], written)
+            article = (defined["article"] or "").lower()
+            yield f"What {'are' if defined['verb'] == 'are' else 'is'} {article}{what}?", sentence
         if day := DAY.search(sentence):
-            yield f"What is on {day[0]}{about}?", sentence
-        elif amount := AMOUNT.search(sentence):
-            what = "What percentage is given" if amount["percent"] else f"How many {amount['unit']} are there"
-            yield f"{what}{about}?", sentence
+            yield f"What happens on {day['day']}{about}?", sentence
 
 
-def _lowered(text: str) -> str:
-    """Without the capital that only opens a sentence."""
-    second = text.partition(" ")[2]
-    return text if text[1:2].isupper() or second[:1].isupper() else text[:1].lower() + text[1:]
+def _named(defined: re.Match[str], places: set[str]) -> bool:
+    """Whether it is a term: words with a topic, no "your" or "2"; without an article a title or heading has it."""
+    term = words(defined["what"])
+    if len(topical(defined["what"])) < len(set(term)) or any(len(word) == 1 or word[-1].isdigit() for word in term):
+        return False
+    return bool(defined["article"]) or any(f" {' '.join(term)} " in f" {place} " for place in places)
+
+
+def _lowered(text: str, written: set[str]) -> str:
+    """Without the capital that only opens a sentence: the document has the word without it, too."""
+    small = text[:1].lower() + text[1:]
+    return small if small.partition(" ")[0] in written else text
 
 
 def _spread(drafts: list[Question]) -> list[Question]:

@@ -16,10 +16,12 @@ from tasks.retrieval.points import (
     EVERYTHING,
     KEYWORDS,
     SPARSE,
+    TIED,
     Facts,
     checked_query,
     day_range,
     hit_of,
+    ranked,
     sees_nothing,
 )
 from tasks.retrieval.store import Filters, Hit, Vector
@@ -112,11 +114,11 @@ class ServerIndex:
             self._collection,
             **(fused if len(ways) > 1 else alone),
             query_filter=_filter(filters),
-            limit=limit,
+            limit=limit + TIED,
             with_payload=True,
             with_vectors=[DENSE],
         )
-        return [hit_of(point, dense) for point in found.points]
+        return ranked((hit_of(point, dense) for point in found.points), limit)
 
     def count(self, filters: Filters) -> int:
         if sees_nothing(filters):

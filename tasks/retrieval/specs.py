@@ -1,8 +1,8 @@
 """The recipe of a documents release: how it is read, cut, embedded, searched, answered from, and held to account."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.documents.chunk_file import ChunkOptions
 from tasks.documents.parsed import PageOptions
@@ -10,6 +10,8 @@ from tasks.registry.recipes import Recipe
 from tasks.retrieval.prompts import Prompt
 
 METRICS = ("recall@1", "recall@5", "recall@10", "ndcg@10", "mrr@10")
+ANSWERS = ("answered", "refused", "answer_words", "citation_precision")
+JUDGED = ("faithfulness", "answer_relevance", "context_precision", "context_recall")
 
 
 class Part(BaseModel):
@@ -61,3 +63,13 @@ class DocumentsRecipe(Recipe):
     answers: AnswerOptions = AnswerOptions()
     images: bool = True
     canaries: bool = True
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        """A mistyped floor would be found only after everything was embedded and asked."""
+        for floors, known in ((self.floors, (*METRICS, *ANSWERS, *JUDGED)), (self.slice_floors, METRICS)):
+            if unknown := sorted(floors.keys() - known):
+                raise ValueError(f"no metric {', '.join(unknown)}; floors take {', '.join(known)}")
+        if unknown := sorted(set(self.slices) - {"document"}):
+            raise ValueError(f"`slices` name {', '.join(unknown)}; documents have the slice `document` only")
+        return self

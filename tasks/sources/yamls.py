@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -50,18 +50,42 @@ def build(model: type[M], value: object, where: object) -> M:
         return model.model_validate(value)
     except ValidationError as error:
         causes = "; ".join(_cause(model, dict(item)) for item in error.errors(include_url=False))
-        raise BadInput(f"{where}: {causes}.") from None
+        raise BadInput(f"{where}: {causes}" + ("" if causes.endswith(("?", ".")) else ".")) from None
 
 
 def _cause(model: type[BaseModel], error: dict[str, Any]) -> str:
     field = ".".join(str(part) for part in error["loc"]) or "the whole"
-    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
-        near = difflib.get_close_matches(field, model.model_fields, n=1)
-        known = f"did you mean {near[0]!r}?" if near else f"known fields: {', '.join(sorted(model.model_fields))}"
+    if error["type"] == "extra_forbidden" and (fields := _fields_beside(model, error["loc"])):
+        group, dot, last = field.rpartition(".")
+        near = difflib.get_close_matches(last, fields, n=1)
+        known = f"did you mean {group + dot + near[0]!r}?" if near else f"known fields: {', '.join(sorted(fields))}"
         return f"unknown field {field!r}, {known}"
     if error["type"] == "value_error":  # of the model as a whole: its input would be everything
         return str(error["msg"]).removeprefix("Value error, ")
     return f"{field}: {error['msg']}" + ("" if error["type"] == "missing" else f" (got {_short(error['input'])})")
+
+
+def _fields_beside(model: type[BaseModel], loc: tuple[int | str, ...]) -> set[str]:
+    """The fields that could stand where `loc` ends; a part of it may be a list's index, a key or a union's tag."""
+    models = [model]
+    for part in loc[:-1]:
+        below = [inner for one in models if part in one.model_fields for inner in _models(one.model_fields[part])]
+        models = below or [one for one in models if part in _names(one)] or models
+    return {name for one in models for name in one.model_fields}
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """The models in a field's annotation, through unions, lists and mappings."""
+    annotation = getattr(annotation, "annotation", annotation)
+    if isinstance(annotation, type) and not get_origin(annotation) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for inner in get_args(annotation) for found in _models(inner)]
+
+
+def _names(model: type[BaseModel]) -> list[object]:
+    """What a union calls a member: its class, or a literal that it holds."""
+    tags = (get_args(one.annotation) for one in model.model_fields.values() if get_origin(one.annotation) is Literal)
+    return [model.__name__, *(tag for one in tags for tag in one)]
 
 
 def find(kind: str, name: str, folders: Iterable[Path]) -> Path:

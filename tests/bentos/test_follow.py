@@ -1,5 +1,6 @@
 """Following an alias: swaps under load, refusals, an absent registry, the challenger."""
 
+import logging
 import subprocess
 import sys
 import threading
@@ -7,6 +8,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tasks.watching import log
 from tasks.watching.replicas import replicas
@@ -65,6 +68,24 @@ def test_swaps_lose_no_request(serve: Serve, registry: Registry, data_root: Path
     info = running.client.get("/info").json()
     assert info["lineage"]["data.digest"] == "d" * 64
     assert info["follow"] == "champion"
+
+
+def test_started_twice_as_bento_does_it_follows_once(
+    serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="penstock")
+    registry.add(2, intercept=2.0)
+    running = follow(serve, registry)
+    lifecycle = running.client.lifecycle
+    follower, tasks = lifecycle.follower, list(lifecycle.tasks)
+    running.client.run(lifecycle.start())
+    assert (lifecycle.follower, lifecycle.tasks) == (follower, tasks)
+    for number in (2, 1, 2):
+        registry.move("champion", number)
+        until(lambda number=number: version(running) == str(number))
+    time.sleep(0.2)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("Serving")]
+    assert told == [f"Serving wine v{number}" for number in (1, 2, 1, 2)]
 
 
 def test_a_failed_self_test_is_refused_once_and_the_old_one_serves(serve: Serve, registry: Registry) -> None:

@@ -86,6 +86,8 @@ def test_it_follows_and_a_stopped_service_leaves(tmp_path: Path, registry: Regis
         until(lambda: child.get("/info").json()["version"] == "2", 5)
         registry.move("challenger", 1)
         until(lambda: child.get("/info").json()["shadow"] == "1", 30)
+        told = child.output.read_text()
+        assert [told.count(f"Serving wine v{number}") for number in (1, 2)] == [1, 1]
         os.kill(child.process.pid, signal.SIGTERM)
         child.process.wait(20)
         assert list((tmp_path / "var/replicas").iterdir()) == []

@@ -64,7 +64,7 @@ def test_the_first_folder_is_the_tenant(tmp_path: Path, store: Store) -> None:
     folder = written(tmp_path / "in", {"acme/a.txt": "a", "acme/deep/b.txt": "b", "all.txt": "c"})
     corpus = scan(papers(folder, tenants=True), {})
     assert [(one.path, one.tenant) for one in corpus.documents] == [("acme/a.txt", "acme"), ("acme/deep/b.txt", "acme")]
-    assert corpus.notes == ["1 documents are left out: they stand in no tenant's folder."]
+    assert corpus.notes == ["1 document is left out: it stands in no tenant's folder."]
     assert not store.place(f"documents/{sha256(b'c')[:2]}/{sha256(b'c')}").exists()
     assert corpus.digest != scan(papers(folder), {}).digest
 

@@ -74,7 +74,9 @@ def test_an_upload_is_traced_before_it_was_indexed_and_forgotten_with_its_bytes_
     assert uploads.listed(store, "papers", None) == []
     again = forgetting.begun(store, trace(store, "papers", upload.path))
     assert again.passages == ("half past six",) and again.digests == doomed.digests
+    assert forgetting.unfinished(store, doomed.dataset) == [doomed.document]
     forgetting.finish(store, doomed)
+    assert forgetting.unfinished(store, doomed.dataset) == []
     assert forgetting.begun(store, doomed) == doomed
 
 

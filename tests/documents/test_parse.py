@@ -80,6 +80,8 @@ def test_what_cannot_be_read_is_told_once_and_stops_nothing(tmp_path: Path, stor
 def test_a_corpus_of_broken_documents_alone_is_refused(tmp_path: Path, store: Store) -> None:
     with pytest.raises(BadInput, match=r"Not one of the 2 documents .* a.pdf"):
         parse(written(tmp_path / "in", {"a.pdf": b"", "b.pdf": made.header_only()}))
+    with pytest.raises(BadInput, match=r"The only document of papers cannot be read: x/a\.pdf: it is named \.pdf but"):
+        parse(written(tmp_path / "one", {"x/a.pdf": b"text"}))
 
 
 def test_marks_are_counted(tmp_path: Path, store: Store) -> None:
@@ -96,7 +98,7 @@ def test_pages_and_pictures_that_were_not_read_are_told(tmp_path: Path, store: S
     parsed = parse(written(tmp_path / "in", files), PageOptions(ocr=True))
     assert (parsed.documents, [one.document for one in parsed.problems]) == (2, ["c.pdf"])
     assert parsed.notes[0] == "a.pdf: 1 of its pages could not be read: 2."
-    assert "1 documents have pages that are only pictures" in parsed.notes[1] and "tesseract-ocr" in parsed.notes[1]
+    assert "1 document has pages that are only pictures" in parsed.notes[1] and "tesseract-ocr" in parsed.notes[1]
     plain = parse(tmp_path / "in")
     assert len(plain.notes) == 1 and "set pages.ocr: true" in plain.problems[0].reason
 

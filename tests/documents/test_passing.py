@@ -56,7 +56,7 @@ def test_a_killed_reader_is_told_and_its_document_read_again(tmp_path: Path, sto
         assert (parsed.documents, parsed.parsed_now) == (1, now)
     (folder / "a.txt").unlink()
     manifest = snapshots.take(scan(papers(folder), {}), None).manifest
-    with readers_killed(), pytest.raises(Unavailable, match="Not one of the 1 documents"):
+    with readers_killed(), pytest.raises(Unavailable, match="The only document"):
         parse_corpus(manifest, PageOptions())
 
 

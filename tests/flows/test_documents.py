@@ -12,6 +12,7 @@ from flows import documents
 from flows.candidates import offer
 from flows.documents_order import Papers
 from flows.orders import Order, prepare
+from flows.reading import report
 from flows.release import promote, roll_back
 from flows.replay import stands
 from tasks import settings
@@ -82,13 +83,16 @@ def reasons(outcome: Outcome) -> dict[str, str]:
 
 
 def test_a_day_of_changes_is_one_new_version_and_a_rollback_brings_the_old_one_back(
-    first: Shelf, capsys: pytest.CaptureFixture[str]
+    first: Shelf, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     assert [record.version for record in first.versions] == [1] and first.champion == 1
     assert first.actions == ["stage", "promote"] and first.faults() == []
     assert [step.task.removeprefix("tasks.") for step in first.receipt().steps] == [*STEPS, "register"]
     assert why(first) == {} and stands(Order(release=first.name), settings.load())
     assert "nothing to do" in capsys.readouterr().out
+    report(first.name, None, settings.load())
+    page = (settings.load().root / "reports" / f"{first.name}-v1.html").read_text()
+    assert first.served_index(1).digest in page and "lending.md" not in page
     told, cited = first.answered(1, "How long may I keep a book?")
     assert "twenty-eight days" in told and cited[0] == "lending.md"
 
@@ -127,6 +131,11 @@ def test_a_day_of_changes_is_one_new_version_and_a_rollback_brings_the_old_one_b
     assert "thirty-five days" in first.answered(2, "How long may I keep a book?")[0]
     assert first.answered(2, "When does the ferry leave?")[1][0] == "uploads/shared/harbour.md"
     assert why(first) == {} and first.faults() == []
+
+    first.recipe(floors={"ndcg@10": 0.999})
+    assert first.train().state == "champion"
+    assert "the champion stays, though it misses a floor of the recipe: ndcg@10 is" in caplog.text
+    first.recipe()
 
     assert roll_back(first.name, "the old rules hold").state == "moved" and first.champion == 1
     assert "twenty-eight days" in first.answered(1, "How long may I keep a book?")[0]

@@ -61,6 +61,13 @@ def test_another_language_model_is_asked_anew(monkeypatch: pytest.MonkeyPatch) -
     assert endpoint_of(AnswerOptions()) == ""
 
 
+def test_a_mistyped_floor_is_told_with_the_recipe() -> None:
+    for wrong in ({"floors": {"recal@5": 0.8}}, {"slice_floors": {"refused": 0.8}}, {"slices": ["tenant"]}):
+        with pytest.raises(BadInput, match=r"no metric recal@5|no metric refused|the slice `document` only"):
+            recipe(**wrong)
+    assert recipe(floors={"recall@5": 0.8, "faithfulness": 0.5}, slices=["document"])
+
+
 def test_canaries_are_a_rule_of_the_decision() -> None:
     with_them, without = (subject(2, 1, "papers@1", recipe(canaries=on)) for on in (True, False))
     assert with_them != without

@@ -215,3 +215,55 @@ def test_a_server_that_runs_on_another_port_is_named(settings: Settings) -> None
     noted(settings, psutil.Process())
     with pytest.raises(Refused, match=r"runs on port 1, but PENSTOCK_MLFLOW_PORT is .* `penstock down` first"):
         servers.refuse_moved(settings, servers.status(settings)[0], settings.mlflow_port)
+
+
+# the worker
+
+
+@pytest.fixture
+def launched(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A worker that runs, this process, without a Prefect server."""
+
+    def launch(settings: Settings, name: str, *_given: object) -> None:
+        process = psutil.Process()
+        server = Server(name=name, pid=process.pid, started=process.create_time())
+        servers.record(settings, name).write_text(server.model_dump_json())
+
+    monkeypatch.setattr(servers, "launch", launch)
+    return settings
+
+
+def test_a_worker_is_waited_for_until_prefect_knows_it(launched: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(servers, "online", lambda: next(answers))
+    servers.start_worker(launched)
+    assert next(answers, None) is None
+
+
+def test_a_worker_that_prefect_does_not_hear_of_is_told(
+    launched: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(servers, "online", lambda: False)
+    monkeypatch.setattr(servers, "PATIENCE", 0.0)
+    servers.start_worker(launched)
+    told = capsys.readouterr().out
+    assert "is not online at Prefect" in told and str(servers.log_file(launched, "worker")) in told
+
+
+def test_a_worker_that_ends_at_once_is_told_with_its_log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "online", lambda: False)
+    monkeypatch.setattr(servers, "launch", lambda *_given: None)
+    with pytest.raises(Unavailable, match=r"worker ended at once; its log is .*worker\.log"):
+        servers.start_worker(settings)
+
+
+def test_a_worker_is_online_once_prefect_heard_of_it(prefect_server: str) -> None:
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate
+
+    assert not servers.online()
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=servers.POOL, type="process"), overwrite=True)
+        assert not servers.online()
+        client.send_worker_heartbeat(servers.POOL, "test", heartbeat_interval_seconds=30)
+    assert servers.online()

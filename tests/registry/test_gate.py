@@ -41,7 +41,7 @@ def test_better_is_promoted_and_the_reason_names_check_number_and_bound(recipe: 
     reason = decision.reasons[0]
     assert (reason.name, reason.bound) == ("comparison", ">= -0.01")
     assert reason.number == pytest.approx(0.015)
-    assert "champion v1" in reason.text and "1000 rows" in reason.text
+    assert "champion v1" in reason.text and "1000 cases" in reason.text
 
 
 @pytest.mark.parametrize("changed", ["data_changed", "code_changed"])

@@ -51,7 +51,7 @@ def test_what_is_no_recipe_is_refused_with_its_path(folders: list[Path], text: s
         ({"metirc": "mae"}, "unknown field 'metirc', did you mean 'metric'"),
         ({"zzz": 1}, "unknown field 'zzz', known fields: approval"),
         ({"margin": -1}, "margin: .*greater than or equal to 0"),
-        ({"budgets": {"latency_s": 1}}, r"budgets\.latency_s"),
+        ({"budgets": {"latency_s": 1}}, r"unknown field 'budgets\.latency_s', did you mean 'budgets\.latency_ms'\?$"),
         ({"schedule": "nightly"}, "five fields"),
         ({"name": "Wine Quality"}, "name: "),
         ({"approval": "maybe"}, "'auto' or 'ask'"),

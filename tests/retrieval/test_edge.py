@@ -42,6 +42,21 @@ def made(count: int, graph_above: int = 1000, seed: int = 0) -> Artifact:
     return build_index(tiny.chunks(count, seed), tiny.unit(count), "model", graph_above)
 
 
+def test_chunks_with_the_same_words_come_in_one_order(store: Store) -> None:
+    texts = [text for text in ("amak boren", "boren cidal", "cidal dovun") for _ in range(4)]
+    chunks = [tiny.chunk(number, text) for number, text in enumerate(texts)]
+    vectors = np.repeat(tiny.unit(3), 4, axis=0)
+    index = EdgeIndex(store.path(build_index(chunks, vectors, "model", 1000)))
+    orders = {
+        tuple(hit.chunk.id for hit in index.search(vectors[0], "amak boren", ALL, limit, 100))
+        for _ in range(30)
+        for limit in (6, 7)
+    }
+    index.close()
+    six, seven = sorted(orders, key=len)
+    assert seven[:6] == six and list(six[:4]) == sorted(six[:4])
+
+
 def test_the_same_chunks_give_the_same_index(store: Store, tiny_weights: Artifact) -> None:
     chunks = tiny.put_chunks(tiny.chunks(60))
     vectors = embed_chunks(chunks, tiny_weights)

@@ -11,7 +11,7 @@ from tasks.documents.corpus import scan
 from tasks.documents.forgetting import Doomed, trace
 from tasks.registry import records
 from tasks.registry.records import VersionRecord
-from tasks.retrieval.forgetting import holds, needed, newest_chunks, parts
+from tasks.retrieval.forgetting import holds, needed, newest_chunks, parts, remove
 from tests.documents.folders import papers, written
 
 
@@ -58,6 +58,14 @@ def test_a_version_holds_what_its_chunks_and_images_are_of(store: Store, doomed:
     assert holds(store, version(store, 4, [chunk("b.md", "0")], ["a.md", "b.md"]), doomed)
     other = version(store, 5, [chunk("a.md", digest)], of="other@7, questions 0")
     assert not holds(store, other, doomed)  # of which snapshot 7 is not known here either
+
+
+def test_what_other_rooms_keep_beside_is_left_alone(store: Store, doomed: Doomed) -> None:
+    store.write("scores/00/table.parquet", b"PAR1\xff")
+    store.write("scores/00/ours.json", canonical({"questions": [{"document": "a.md"}, {"document": "b.md"}]}))
+    removed = dict(remove(store, doomed, set(), set(), lambda _: None))
+    assert removed["scores of questions (answers, quotes)"] == 1
+    assert store.list("scores") == ["scores/00/table.parquet"]
 
 
 def test_a_version_whose_files_are_gone_holds_what_its_corpus_did(store: Store, doomed: Doomed) -> None:

@@ -54,6 +54,11 @@ def test_an_upload_waits_and_says_what_to_do(library: Open) -> None:
         ("a.txt", b"\x7fELF\x02\x01\x01\x00", 415),
         ("a.txt", b"\xff\xff\xff", 415),
         ("a.png", png(), 415),
+        ("a.PDF", b"only text", 415),
+        ("bad.exe", b"x", 415),
+        ("a.docx", b"only text", 415),
+        ("report 1.2", b"only text", 202),
+        ("a.log", b"only text", 202),
         (".hidden", b"text", 422),
         ("..", b"text", 422),
         ("x" * 300 + ".txt", b"text", 422),
@@ -64,6 +69,12 @@ def test_the_bytes_decide(library: Open, name: str, data: bytes, status: int) ->
     assert answer.status_code == status, answer.text
     if status != 202:
         refused(answer, status)
+
+
+@pytest.mark.parametrize(("name", "said"), [("bad.pdf", "is no PDF"), ("bad.exe", "is named .exe")])
+def test_a_name_that_contradicts_the_bytes_is_told_what_to_do(library: Open, name: str, said: str) -> None:
+    told = refused(send(library().client, name, b"x"), 415)["message"]
+    assert said in told and "rename it to .txt if it is text" in told
 
 
 def test_uploads_by_other_ways_and_the_size_limit(library: Open) -> None:
