@@ -10,6 +10,7 @@ import importlib
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
@@ -79,7 +80,9 @@ class Sandbox:
             self.end()
             for verdict in self._read(deque([number]), 1):
                 tell(verdict)
-        self.end()
+
+    def orphaned(self) -> bool:
+        return os.getppid() != self.parent
 
     def end(self) -> None:
         for child in self.children:
@@ -129,9 +132,8 @@ class Sandbox:
         """The children that are done, in whatever way; waits for a moment at most."""
         watched = [thing for child in busy for thing in (child.pipe, child.process.sentinel)]
         ready = wait(watched, timeout=TICK)
-        if os.getppid() != self.parent:
-            self.end()
-            os._exit(1)
+        if self.orphaned():
+            raise SystemExit(1)
         now, done = time.monotonic(), []
         for child in busy:
             if child.pipe in ready or child.process.sentinel in ready:
@@ -189,7 +191,13 @@ def main() -> None:
     sys.modules["pymupdf.layout"] = None  # type: ignore[assignment]  # half a second for a model that nothing here asks
     for module in order["preload"]:
         importlib.import_module(module)
-    Sandbox(folder, order).run(order["workers"])
+    sandbox = Sandbox(folder, order)
+    try:
+        sandbox.run(order["workers"])
+    finally:
+        sandbox.end()  # or the interpreter would wait for them for ever
+        if sandbox.orphaned():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

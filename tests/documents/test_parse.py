@@ -18,6 +18,7 @@ from tasks.documents.parsed import PageOptions
 from tasks.documents.parsed_file import read_parsed
 from tasks.errors import BadInput
 from tasks.settings import ROOT
+from tests.crash.harness import gone
 from tests.documents import hostile, made
 from tests.documents.folders import papers, written
 
@@ -103,7 +104,7 @@ def test_pages_and_pictures_that_were_not_read_are_told(tmp_path: Path, store: S
     assert len(plain.notes) == 1 and "set pages.ocr: true" in plain.problems[0].reason
 
 
-def test_a_killed_run_keeps_what_it_had_read(tmp_path: Path) -> None:
+def test_a_killed_run_keeps_what_it_had_read_and_leaves_nobody_behind(tmp_path: Path) -> None:
     folder = written(tmp_path / "in", {f"{number}.txt": f"Text {number}." for number in range(300)})
     code = """
 import pathlib, sys
@@ -115,7 +116,9 @@ with opened(sys.argv[1]):
     parse_corpus(manifest(pathlib.Path(sys.argv[2])), PageOptions())
 """
     line = [sys.executable, "-c", code, str(tmp_path / "store"), str(folder)]
-    process = subprocess.Popen(line, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    (tmp_path / "temporary").mkdir()
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path / "temporary")}
+    process = subprocess.Popen(line, cwd=ROOT, env=env)
     store = Store(tmp_path / "store")
     while process.poll() is None and not store.list("pieces"):
         time.sleep(0.005)
@@ -125,6 +128,7 @@ with opened(sys.argv[1]):
         kept = len(store.list("pieces/parsed"))
         parsed = parse(folder)
     assert kept > 0 and parsed.parsed_now == 300 - kept and parsed.documents == 300
+    assert gone(tmp_path / "temporary") == [] and list((tmp_path / "temporary").glob("penstock-*")) == []
 
 
 @pytest.mark.slow
