@@ -2,19 +2,14 @@
 
 from tasks.artifacts import Artifact, Store
 from tasks.registry import history, ledger, records
-from tasks.retrieval.opening import Server, publish_index, switch_alias
+from tasks.retrieval.opening import publish_index, server_of, switch_alias
 from tasks.retrieval.served import read_release
 from tasks.settings import Settings
 
 
-def server_of(settings: Settings) -> Server | None:
-    """The Qdrant server of the native variables; without them the index is embedded."""
-    return Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
-
-
 def follow(store: Store, release: str, settings: Settings) -> None:
     """After a move: the alias names the champion's collection, and those of refused candidates go."""
-    entries, server = ledger.entries(store, release), server_of(settings)
+    entries, server = ledger.entries(store, release), server_of(settings.qdrant)
     champion = history.champion(entries)
     if champion is None or server is None:
         return

@@ -3,7 +3,6 @@
 from prefect import flow
 
 from flows.candidates import offer
-from flows.collections import server_of
 from flows.documents_candidate import Index
 from flows.documents_order import Papers, endpoint, endpoint_of
 from flows.orders import Order, prepare
@@ -18,7 +17,8 @@ from tasks.registry.road import Outcome
 from tasks.retrieval import canaries
 from tasks.retrieval import steps as retrieval
 from tasks.retrieval.golden import Asked, load_golden
-from tasks.retrieval.judges import Judge, held, ragas_version
+from tasks.retrieval.judges import Judge, Judged, held, ragas_version
+from tasks.retrieval.opening import server_of
 from tasks.retrieval.specs import Embedding
 from tasks.settings import ROOT, Settings, load
 from tasks.sources import steps as sources
@@ -38,7 +38,7 @@ def train(order: Order) -> Outcome:
 
 
 def settle_uploads(store: Store, offered: Index) -> None:
-    """Say of each upload whether it is in the index; what was not read for now waits."""
+    """Say of each upload whether it could be read; what was not read for now waits."""
     waiting, parsed = set(offered.parsed.passing), offered.parsed
     digests = {one.path: one.digest for one in offered.corpus.documents if one.path not in waiting}
     problems = {one.document: one.reason for one in parsed.problems}
@@ -63,7 +63,7 @@ def make(prepared: Papers, settings: Settings) -> Index:
     vectors = retrieval.embed_chunks(chunks.artifact, weights)
     say(f"{chunks.count} chunks")
     index = retrieval.build_index(chunks.artifact, vectors)
-    if server := server_of(settings):
+    if server := server_of(settings.qdrant):
         say(f"collection {retrieval.publish_index(recipe.name, index, current().path(index), server)} on {server.url}")
     images = documents.images(snapshot.manifest, parsed.artifact) if recipe.images else None
     if images:
@@ -83,13 +83,7 @@ def make(prepared: Papers, settings: Settings) -> Index:
             chunks.artifact, vectors, weights, asked.artifact, recipe.search, recipe.answers, bound, rerank, at
         )
         checks += canaries.checks(planted)
-    judged = None
-    if settings.judge is not None:
-        made = (evaluation.scores, asked.artifact, chunks.artifact)
-        judged, told = held(lambda: retrieval.judge_answers(*made, judge_of(settings)))
-        checks += told
-        if judged is None:
-            prepared.conditions["judge"] = "no verdict"  # no receipt stands for that: the next run asks again
+    judged, told = judgement(prepared, evaluation.scores, asked, chunks.artifact, settings)
     return Index(
         prepared=prepared,
         corpus=corpus,
@@ -105,7 +99,7 @@ def make(prepared: Papers, settings: Settings) -> Index:
         judge=settings.judge,
         judged=judged,
         plots=plots,
-        checks=checks,
+        checks=[*checks, *told],
     )
 
 
@@ -115,6 +109,18 @@ def questions(prepared: Papers, chunks: Artifact, settings: Settings) -> Asked:
     if name is None:
         return retrieval.propose_questions(chunks)
     return retrieval.settle_questions(load_golden(name, settings.folders), chunks)
+
+
+def judgement(
+    prepared: Papers, scores: Artifact, asked: Asked, chunks: Artifact, settings: Settings
+) -> tuple[Judged | None, list[Check]]:
+    """What a judge says of the answers, where the settings name one; a failed check where it gave no verdict."""
+    if settings.judge is None:
+        return None, []
+    judged, checks = held(lambda: retrieval.judge_answers(scores, asked.artifact, chunks, judge_of(settings)))
+    if judged is None:
+        prepared.conditions["judge"] = "no verdict"  # no receipt stands for that: the next run asks again
+    return judged, checks
 
 
 def judge_of(settings: Settings) -> Judge:

@@ -21,9 +21,8 @@ from tasks.registry.recipes import release_names
 from tasks.registry.records import VersionRecord
 from tasks.retrieval import forgetting as made
 from tasks.retrieval import golden_file
-from tasks.retrieval.golden import FEWEST_ANSWERABLE, Question, document_words, words
-from tasks.retrieval.golden import holds as has_quote
-from tasks.retrieval.opening import Server
+from tasks.retrieval.golden import FEWEST_ANSWERABLE, Question, document_words, why_stale
+from tasks.retrieval.opening import server_of
 from tasks.retrieval.proving import found_by_searching, found_in_store
 from tasks.retrieval.specs import DocumentsRecipe
 from tasks.settings import Settings
@@ -122,10 +121,7 @@ def refuse_impossible(
 
 def usable(question: Question, there: set[str], texts: dict[str, list[str]]) -> bool:
     """Whether a training will ask it: its document is there, with its quote as far as the document was read before."""
-    if question.document not in there:
-        return False
-    text = texts.get(question.document)
-    return text is None or question.quote is None or has_quote(text, words(question.quote))
+    return question.document in there and (question.document not in texts or why_stale(question, texts) is None)
 
 
 def golden_files(dataset: str, settings: Settings) -> list[Path]:
@@ -244,7 +240,7 @@ def remove_local(name: str, version: int, settings: Settings) -> None:
 def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, settings: Settings) -> int:
     """The tables of what went and what remains, and the proof."""
     console.show(f"removed of {doomed.document}", ("what", "number"), [row for row in done if row[1]])
-    server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
+    server = server_of(settings.qdrant)
     spare, shared = stays(store, doomed), documents.elsewhere(store, doomed)
     faults = list(found_in_store(store, doomed, spare, set(shared)))
     for release in releases:

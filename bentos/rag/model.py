@@ -19,7 +19,7 @@ from tasks.documents.chunk_file import read_chunks
 from tasks.errors import BadInput, NotFound
 from tasks.retrieval.answers import Answer, Ask
 from tasks.retrieval.generators import OpenAIGenerator
-from tasks.retrieval.opening import Server
+from tasks.retrieval.opening import server_of
 from tasks.retrieval.served import Served
 from tasks.retrieval.store import Filters, Hit
 
@@ -123,7 +123,7 @@ def load_rag(folder: Path, release: ReleaseFile) -> Rag:
         said = error.errors()[0]
         raise BadInput(f"release.json in {folder} is no documents release: {said['loc']} {said['msg']}.") from None
     settings = loading()
-    server = Server(url=settings.qdrant[0], key=settings.qdrant[1]) if settings.qdrant else None
+    server = server_of(settings.qdrant)
     served = Served.load(folder, partial(piece, folder), settings.embed_threads, server)
     if isinstance(served.generator, OpenAIGenerator):
         served.generator.hurry(settings.request_timeout * IN_TIME)

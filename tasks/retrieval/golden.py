@@ -101,7 +101,7 @@ def settle(questions: tuple[Question, ...], chunks: Artifact, proposed: bool = F
     A place is looked up in the whole document, not in its chunks: bad chunks must fail questions, not remove them."""
     pieces = read_chunks(current().path(chunks))
     texts = document_words(pieces)
-    told = [(question, _stale(question, texts)) for question in questions]
+    told = [(question, why_stale(question, texts)) for question in questions]
     kept = [question for question, why in told if why is None]
     answerable = sum(question.answerable for question in kept)
     if answerable < FEWEST_ANSWERABLE:
@@ -169,7 +169,8 @@ def _too_few(answerable: int, proposed: bool, stale: str) -> str:
     )
 
 
-def _stale(question: Question, texts: dict[str, list[str]]) -> str | None:
+def why_stale(question: Question, texts: dict[str, list[str]]) -> str | None:
+    """Why a question cannot be asked of these documents, given as words by path; None where it can."""
     if question.document is None:
         return None
     if question.document not in texts:

@@ -20,6 +20,11 @@ class Server(BaseModel):
     key: str | None = None
 
 
+def server_of(native: tuple[str, str | None] | None) -> Server | None:
+    """The server of the settings' native variables (URL and key); without them the index is embedded."""
+    return Server(url=native[0], key=native[1]) if native else None
+
+
 def open_index(release: str, index: Artifact, piece: Callable[[Artifact], Path], server: Server | None) -> Index:
     """The index of a release: on the server, where there is one, under the name that it was published by."""
     if server is None:

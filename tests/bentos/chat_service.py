@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 import uvicorn
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -208,3 +209,15 @@ def running(root: Path, keys: Keys | None = None) -> Iterator[tuple[str, Planted
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
+    with running(tmp_path_factory.mktemp("open")) as told:
+        yield told
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
+    with running(tmp_path_factory.mktemp("locked"), KEYS) as told:
+        yield told

@@ -1,26 +1,13 @@
 """The session behind the chat page, the page's files, and what a foreign page can not do."""
 
-from collections.abc import Iterator
-
 import httpx
-import pytest
 
 from bentos.kit import page
 from bentos.kit.packaging import served_files
 from bentos.kit.sessions import Sessions
-from tests.bentos.chat_service import KEYS, Planted, running
+from tests.bentos.chat_service import Planted, locked, service
 
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("open")) as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("locked"), KEYS) as told:
-        yield told
+__all__ = ["locked", "service"]  # fixtures
 
 
 def test_a_session_serves_its_own_page_only(locked: tuple[str, Planted]) -> None:

@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.bentos.chat_service import KEYS, Planted, running
+from tests.bentos.chat_service import Planted, locked, service
+
+__all__ = ["locked", "service"]  # fixtures
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = (
@@ -50,18 +52,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET.split())
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("open")) as told:
-        yield told
-
-
-@pytest.fixture(scope="module")
-def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Planted]]:
-    with running(tmp_path_factory.mktemp("locked"), KEYS) as told:
-        yield told
 
 
 Open = Callable[..., Tab]
