@@ -3,11 +3,11 @@
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect.runtime import deployment, flow_run
 
@@ -16,10 +16,11 @@ from flows.receipts import leave_receipt, say
 from flows.release import decided, disagreeing, published
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.documents.manifest import CorpusSnapshot
+from tasks.errors import NotFound, Refused
 from tasks.processes import locked
 from tasks.registry import history, ledger, lineage, records
 from tasks.registry.aliases import Registry
-from tasks.registry.gate import Evidence, floor_check
+from tasks.registry.gate import Check, Evidence, floor_check
 from tasks.registry.records import VersionRecord
 from tasks.registry.road import Outcome
 from tasks.registry.steps import register_version
@@ -27,6 +28,8 @@ from tasks.registry.versions import Candidate, Data
 from tasks.settings import ROOT, Settings
 from tasks.sources.snapshots import Snapshot
 from tasks.statistics import Interval
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,31 @@ def missed(offered: Offered) -> Iterator[str]:
             check = floor_check(name, offered.metrics[name], bound, offered.higher_is_better(name))
             if not check.ok:
                 yield check.text
+
+
+def faced(
+    release: str, version: VersionRecord, met: Met, side: Callable[[str, Artifact], S]
+) -> tuple[S | None, list[S], list[Check]]:
+    """The champion and the rivals as `side` sees them (by label and folder), and a word on each rival that is lost.
+
+    Refused: the champion cannot be asked any more."""
+    champion, rivals, lost = None, [], []
+    if met.champion is not None:
+        try:
+            champion = side(met.label(met.champion), met.champion.folder)
+        except NotFound as error:
+            raise Refused(
+                f"The champion of {release} cannot be asked, so nothing is compared with it: {error} To let version "
+                f"{version.version} replace it unseen: `penstock approve {release} {version.version} --override`."
+            ) from None
+    for rival in met.rivals:
+        label = met.label(rival)
+        try:
+            rivals.append(side(label, rival.folder))
+        except NotFound as error:
+            text = f"The candidate was not compared with {label}: {error}"
+            lost.append(Check(name=f"best of the last without {label}", number=None, bound="none", ok=True, text=text))
+    return champion, rivals, lost
 
 
 def register(offered: Offered, settings: Settings) -> int:

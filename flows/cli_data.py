@@ -1,4 +1,4 @@
-"""Commands on data: `new` for tables and documents of a user's own, and `data` for snapshots."""
+"""Commands on data: `new` for tables, documents and chats of a user's own, and `data` for snapshots."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +41,17 @@ def documents(
     from flows import new
 
     new.documents(name, folder, load())
+
+
+@new.command()
+def assistant(
+    name: Annotated[str, typer.Argument(help="Name of the new release and dataset")],
+    path: Annotated[Path, typer.Option("--from", help="Folder of documents, or JSONL file of conversations")],
+) -> None:
+    """Write catalog entry and recipe for a chat model on documents or conversations, and say what was assumed."""
+    from flows import new
+
+    new.assistant(name, path, load())
 
 
 def questions(name: Annotated[str, typer.Argument(help="Name of a documents release")]) -> None:

@@ -21,6 +21,7 @@ def add_to(app: typer.Typer) -> None:
         train,
         plan,
         serve,
+        chat,
         score,
         history,
         compare,
@@ -77,6 +78,24 @@ def serve(name: Name, port: Annotated[int | None, typer.Option(help="Default: PE
     from flows import serving
 
     serving.serve(name, port, load())
+
+
+def chat(
+    name: Name,
+    url: Annotated[
+        str | None, typer.Option(help="A service elsewhere; default: one that runs here, or one's own")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="One of the service's models; default: the champion")] = None,
+    system: Annotated[str | None, typer.Option(help="System message; default: the release's")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="Greatest length of an answer")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0: the likeliest words")] = None,
+    once: Annotated[str | None, typer.Option(help="Print the answer to this question and end")] = None,
+) -> None:
+    """Talk to an assistant in the terminal; a question on standard input is answered once."""
+    from flows import chatting
+
+    wishes = chatting.Wishes(model, system, max_tokens, temperature)
+    chatting.chat(name, url, once, wishes, load())
 
 
 def score(

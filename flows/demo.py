@@ -1,4 +1,4 @@
-"""The tour: tables, then documents. Each kind trains, does nothing, serves, answers; later kinds add their part."""
+"""The tour: tables, documents, an assistant. Each kind trains, serves, answers; later kinds add their part."""
 
 import json
 import shutil
@@ -10,13 +10,14 @@ from flows import console, running
 from flows.orders import Order
 from flows.touring import PATIENCE, part, service, train
 from tasks.artifacts import opened, store_at
-from tasks.registry import ledger
+from tasks.registry import ledger, records
 from tasks.registry.history import champion
 from tasks.settings import ROOT, Settings
 from tasks.sources.snapshots import latest
 
 TABLE, ROWS = "credit-risk", "credit-applications"
 PAPERS = "course-search"
+TALK = "course-chat"
 GUIDES = ROOT / "data" / "samples" / "course-guides"
 QUESTIONS = (
     "When is homework 1 due?",
@@ -27,16 +28,15 @@ EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00 to 11:00", "Thursday, 23 A
 
 
 def run(settings: Settings) -> None:
-    """About a minute and a half where everything is installed; each part says what it shows."""
+    """About four minutes where everything is installed; each part says what it shows."""
     console.listen()
     tables(settings)
     documents(settings)
+    assistant(settings)
     part("Where to look")
     web = settings.prefect_url.removesuffix("/api")
     console.show("pages", ("what", "where"), [("runs and decisions", web), ("models and metrics", settings.mlflow_url)])
-    console.out.print(
-        f"Next: penstock history {TABLE}, penstock report {TABLE}, penstock serve {PAPERS} (a chat page)."
-    )
+    console.out.print(f"Next: penstock report {TALK}, penstock chat {TALK}, penstock serve {PAPERS} (a chat page).")
     console.out.print("The two servers stay for the next command; `./justw down` ends them.")
 
 
@@ -92,6 +92,38 @@ def documents(settings: Settings) -> None:
         part("7. Roll back: one command, and the old date is back")
         running.roll_back(settings, PAPERS, "the exam was not moved", PATIENCE)
         ask(url, "When does the exam take place?")
+
+
+def assistant(settings: Settings) -> None:
+    part(f"8. Tune {TALK}: examples from a course catalogue, a tiny base, an adapter, the gate (two minutes)")
+    train(Order(release=TALK), settings)
+    part("9. Serve the adapter and ask it, by OpenAI's API, what it answered when it was made")
+    with service(TALK, settings) as url:
+        chat(url, learned_question(settings))
+
+
+def learned_question(settings: Settings) -> str:
+    """The first golden request of the champion: its wording was not trained."""
+    store = store_at(settings.store)
+    number = champion(ledger.entries(store, TALK))
+    assert number is not None, f"{TALK} has a champion once it was trained"
+    record = json.loads((store.path(records.version(store, TALK, number).folder) / "release.json").read_bytes())
+    return str(record["golden"][0]["request"]["messages"][-1]["content"])
+
+
+def chat(url: str, question: str) -> None:
+    """One answer as it is written."""
+    from openai import OpenAI
+
+    console.out.print(f"> {question}")
+    with OpenAI(base_url=f"{url}/v1", api_key="none") as client:
+        stream = client.chat.completions.create(
+            model=TALK, messages=[{"role": "user", "content": question}], stream=True
+        )
+        for event in stream:
+            if event.choices:
+                console.out.print(event.choices[0].delta.content or "", end="")
+    console.out.print()
 
 
 def ask(url: str, question: str) -> None:

@@ -53,12 +53,13 @@ def description(settings: Settings, stopped: set[tuple[str, str | None]]) -> dic
     left paused."""
     told: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
     trained = {release_of(deployment): deployment for deployment in told["deployments"] if release_of(deployment)}
-    for release in release_names(settings.folders):
-        recipe = load_recipe(release, settings.folders)
-        if release in trained:
-            trained[release] |= {"schedules": schedules(recipe), "triggers": triggers(recipe)}
+    recipes = [load_recipe(release, settings.folders) for release in release_names(settings.folders)]
+    for recipe in recipes:
+        made = {"schedules": schedules(recipe), "triggers": triggers(recipe, recipes)}
+        if recipe["name"] in trained:
+            trained[recipe["name"]] |= made
         else:
-            told["deployments"].append(entry(recipe))
+            told["deployments"].append(entry(recipe) | made)
     for deployment in told["deployments"]:
         deployment["paused"] = (deployment["name"], None) in stopped
         for schedule in deployment.get("schedules", []):
@@ -86,18 +87,22 @@ def entry(recipe: dict[str, Any]) -> dict[str, Any]:
         "tags": ["train", recipe["kind"]],
         "work_pool": {"name": POOL, "work_queue_name": "default"},
         "concurrency_limit": {"limit": 1, "collision_strategy": "ENQUEUE"},
-        "schedules": schedules(recipe),
-        "triggers": triggers(recipe),
     }
 
 
-def triggers(recipe: dict[str, Any]) -> list[dict[str, Any]]:
-    """A document that somebody uploads to the service, or deletes, starts the flow of its index."""
-    if recipe["kind"] != "documents":
+def triggers(recipe: dict[str, Any], recipes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A document that somebody uploads to the service, or deletes, starts the flow of its index; and that, when it is
+    done, the flow of an assistant that learns from the same documents."""
+    if recipe["kind"] == "documents":
+        source = {"prefect.resource.id": f"penstock.dataset.{recipe['dataset']}"}
+        events = ["penstock.documents.uploaded", "penstock.documents.deleted"]
+        return [{"type": "event", "expect": events, "match": source}]
+    same = [one for one in recipes if one["kind"] == "documents" and one["dataset"] == recipe["dataset"]]
+    if recipe["kind"] != "assistant" or not same:
         return []
-    source = {"prefect.resource.id": f"penstock.dataset.{recipe['dataset']}"}
-    events = ["penstock.documents.uploaded", "penstock.documents.deleted"]
-    return [{"type": "event", "expect": events, "match": source}]
+    related = {"prefect.resource.role": "deployment", "prefect.resource.name": [one["name"] for one in same]}
+    match = {"prefect.resource.id": "prefect.flow-run.*"}
+    return [{"type": "event", "expect": ["prefect.flow-run.Completed"], "match": match, "match_related": related}]
 
 
 def paused(client: SyncPrefectClient) -> set[tuple[str, str | None]]:

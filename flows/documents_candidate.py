@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.candidates import Met, Offered
+from flows.candidates import Met, Offered, faced
 from flows.documents_order import Papers, endpoint_of
 from flows.receipts import say
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.documents.parse import ParsedCorpus
-from tasks.errors import NotFound, Refused
 from tasks.planning import closure
 from tasks.registry.gate import BASELINE, Check, Evidence
 from tasks.registry.records import VersionRecord
@@ -107,29 +106,12 @@ class Index(Offered):
 
     def evidence(self, version: VersionRecord, met: Met) -> Evidence:
         """Candidate against champion (or an index that finds nothing) on the newest questions."""
-        champion = Side(version=BASELINE)
-        if met.champion is not None:
-            try:
-                champion = self.side(met.label(met.champion), met.champion.folder)
-            except NotFound as error:
-                raise Refused(
-                    f"The champion of {self.release} cannot be asked, so nothing is compared with it: {error} To let "
-                    f"version {version.version} replace it unseen: "
-                    f"`penstock approve {self.release} {version.version} --override`."
-                ) from None
-        rivals, lost = [], []
-        for rival in met.rivals:
-            try:
-                rivals.append(self.side(met.label(rival), rival.folder))
-            except NotFound as error:
-                text = f"The candidate was not compared with {met.label(rival)}: {error}"
-                name = f"best of the last without {met.label(rival)}"
-                lost.append(Check(name=name, number=None, bound="none", ok=True, text=text))
+        champion, rivals, lost = faced(self.release, version, met, self.side)
         return gather(
             self.prepared.recipe,
             self.ground,
             Side(version=str(version.version), scores=self.evaluation.scores),
-            champion,
+            champion or Side(version=BASELINE),
             version.folder,
             rivals,
             self.asked.notes,

@@ -17,7 +17,7 @@ from tasks.documents.forgetting import Doomed, dataset_of
 from tasks.errors import BadInput, PenstockError, Refused
 from tasks.registry import history, ledger, records
 from tasks.registry.aliases import Registry
-from tasks.registry.recipes import release_names
+from tasks.registry.recipes import Recipe, release_names
 from tasks.registry.records import VersionRecord
 from tasks.retrieval import forgetting as made
 from tasks.retrieval import golden_file
@@ -26,7 +26,7 @@ from tasks.retrieval.opening import server_of
 from tasks.retrieval.proving import found_by_searching, found_in_store
 from tasks.retrieval.specs import DocumentsRecipe
 from tasks.settings import Settings
-from tasks.sources.catalog import Dataset, load_dataset
+from tasks.sources.catalog import Dataset, FolderSource, load_dataset
 from tasks.sources.folders import look
 from tasks.sources.yamls import find
 from tasks.watching.replicas import replicas
@@ -37,9 +37,9 @@ Table = list[tuple[str, int]]
 def forget(name: str, document: str, note: str, settings: Settings) -> int:
     """0: it is gone, and searched for in vain; 1: something still holds it."""
     recipe = recipe_of(name, settings)
-    if not isinstance(recipe, DocumentsRecipe):
-        raise BadInput(f"{name} is of kind {recipe.kind}; only releases of kind documents hold documents to forget.")
     dataset = load_dataset(recipe.dataset, settings.folders)
+    if not isinstance(dataset.source, FolderSource):
+        raise BadInput(f"{name} is made of {dataset.name}, which is no folder of documents: there is none to forget.")
     reason = f"forget {document}: {note}" if note else f"forget {document}"
     with opened(settings.store) as store:
         doomed = documents.begun(store, documents.trace(store, dataset.name, document))
@@ -59,10 +59,10 @@ def forget(name: str, document: str, note: str, settings: Settings) -> int:
         return told(store, doomed, releases, done, settings)
 
 
-def on_dataset(dataset: str, settings: Settings) -> list[DocumentsRecipe]:
+def on_dataset(dataset: str, settings: Settings) -> list[Recipe]:
     """The recipes that name the dataset today."""
     known = [recipe_of(name, settings) for name in release_names(settings.folders)]
-    return [one for one in known if isinstance(one, DocumentsRecipe) and one.dataset == dataset]
+    return [one for one in known if one.dataset == dataset]
 
 
 def treated(store: Store, doomed: Doomed, settings: Settings) -> list[str]:
@@ -126,7 +126,8 @@ def usable(question: Question, there: set[str], texts: dict[str, list[str]]) -> 
 
 def golden_files(dataset: str, settings: Settings) -> list[Path]:
     """The files of golden questions that are the user's own."""
-    names = sorted({release.golden for release in on_dataset(dataset, settings) if release.golden})
+    indexes = [one for one in on_dataset(dataset, settings) if isinstance(one, DocumentsRecipe)]
+    names = sorted({one.golden for one in indexes if one.golden})
     files = [find("golden", name, settings.folders) for name in names]
     return [path for path in files if path.is_relative_to(settings.project.resolve())]
 
@@ -247,7 +248,8 @@ def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, set
         champion = history.champion(ledger.entries(store, release))
         if champion is not None:
             record = records.version(store, release, champion)
-            if dataset_of(record) == doomed.dataset:  # others may hold the same file: see what remains
+            searched = "index" in made.parts(store, record)
+            if searched and dataset_of(record) == doomed.dataset:  # others may hold the same file: see what remains
                 faults += found_by_searching(store, record, doomed, server)
             for beat in replicas(settings.root, release):
                 answers = running.settled_version(beat.url, champion)

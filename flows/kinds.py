@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tasks.errors import BadInput
+from tasks.language.specs import AssistantRecipe
 from tasks.registry.recipes import Recipe
 from tasks.retrieval.specs import DocumentsRecipe
 from tasks.tables.specs import TabularRecipe
@@ -41,6 +42,14 @@ KINDS = {
         service="bentos.rag.service:Rag",
         bento="bentos.rag.package",
         moved="flows.collections",
+    ),
+    "assistant": Kind(
+        recipe=AssistantRecipe,
+        order="flows.assistant_order",
+        flow="flows.assistant",
+        loader="tasks.language.served",
+        service="bentos.assistant.service:Assistant",
+        bento="bentos.assistant.package",
     ),
 }
 

@@ -36,6 +36,16 @@ def documents(name: str, folder: Path, settings: Settings) -> None:
     write(name, {"datasets": proposal.dataset, "releases": proposal.recipe}, proposal.assumptions, settings)
 
 
+def assistant(name: str, path: Path, settings: Settings) -> None:
+    from tasks.language.inference import infer
+
+    check_name(name, settings)
+    proposal = infer(path, name)
+    if path.is_dir():
+        refuse_unreadable(path)
+    write(name, {"datasets": proposal.dataset, "releases": proposal.recipe}, proposal.assumptions, settings)
+
+
 def refuse_unreadable(folder: Path) -> None:
     """A folder none of whose files can be a document by its first bytes would fail in `train` only."""
     from tasks.sources.catalog import FolderSource

@@ -17,8 +17,7 @@ from tasks.settings import ROOT, Settings
 def serve(name: str, port: int | None, settings: Settings) -> None:
     """Become the service: this process is replaced, so that signals reach it."""
     kind = recipe_of(name, settings).kind
-    if champion(ledger.entries(store_at(settings.store), name)) is None:
-        raise Refused(f"{name} has no champion to serve yet; `penstock train {name}` makes one.")
+    champion_of(name, settings)
     port = settings.port if port is None else port
     refuse_held(port)
     servers.ready(settings)
@@ -26,6 +25,14 @@ def serve(name: str, port: int | None, settings: Settings) -> None:
     sys.stderr.write(f"{name} on http://127.0.0.1:{port} (API at /docs, ready at /ready); Ctrl-C ends it\n")
     command = ["bentoml", "serve", KINDS[kind].service, "--host", "127.0.0.1", "--port", str(port)]
     os.execve(sys.executable, [sys.executable, "-m", *command, "--working-dir", str(ROOT)], env)
+
+
+def champion_of(name: str, settings: Settings) -> int:
+    """The version to serve; Refused where there is none."""
+    version = champion(ledger.entries(store_at(settings.store), name))
+    if version is None:
+        raise Refused(f"{name} has no champion to serve yet; `penstock train {name}` makes one.")
+    return version
 
 
 def refuse_held(port: int) -> None:

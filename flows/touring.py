@@ -1,4 +1,4 @@
-"""What the parts of the demo share: headings, trainings, and a service as a user would start it."""
+"""What the parts of the demo share: headings, trainings, and a service as a user would start it (a chat does, too)."""
 
 import os
 import signal
@@ -34,7 +34,7 @@ def service(name: str, settings: Settings) -> Iterator[str]:
     """`penstock serve` on a free port; ended afterwards."""
     port = free_port()
     command = [sys.executable, "-m", "flows.cli", "serve", name, "--port", str(port)]
-    with servers.log_file(settings, "demo").open("ab") as log:
+    with servers.log_file(settings, f"serve-{name}").open("ab") as log:
         server = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     try:
         wait_ready(name, f"http://127.0.0.1:{port}", server)

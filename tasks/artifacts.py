@@ -67,6 +67,7 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self.address = str(root)  # what `store_at` opens it by
         self.seen: dict[str, str] = {}
 
     def put_bytes(self, kind: str, data: bytes, ext: str = "", meta: Meta = None) -> Artifact:
@@ -198,6 +199,7 @@ class RemoteStore(Store):
 
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         super().__init__(cache / "penstock" / sha256(url.encode())[:16])
+        self.address = url
         self.files, self.base = fsspec.core.url_to_fs(url)
 
     def whole(self, artifact: Artifact) -> bool:

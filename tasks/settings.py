@@ -4,7 +4,7 @@ import base64
 import difflib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     start_timeout: float = Field(180, description="Seconds that a local server may take to start")
     # training
     threads: int = Field(2, ge=1, description="Threads of one training: cores divided by concurrent trainings")
+    gpus: int = Field(1, ge=1, description="GPUs that one fine-tuning uses, by `accelerate launch`")
     remote_age: float = Field(24, description="Hours for which a remote source counts as unchanged")
     judge: str | None = Field(None, description="Model that judges answers, at OPENAI_BASE_URL; unset: no judge")
     judge_ragas: str | None = Field(None, description="Python of an environment with RAGAS, which then judges")
@@ -65,6 +66,19 @@ class Settings(BaseSettings):
     serve_threads: int = Field(2, ge=1, description="Long requests that a service works on at once; more with an LLM")
     embed_threads: int = Field(1, ge=1, description="Threads that embed one question in a service")
     max_upload_bytes: int = Field(20 << 20, ge=1, description="Largest document that /v1/documents takes")
+    engine: Literal["transformers", "openai"] = Field(
+        "transformers", description="Who writes for an assistant: its own model, or the server at OPENAI_BASE_URL"
+    )
+    engine_threads: int = Field(1, ge=1, description="Threads of the engine `transformers`; more only on idle cores")
+    upstream_model: str | None = Field(None, description="What the engine `openai` calls the model of the release")
+    models: str = Field(
+        "champion,base",
+        pattern=r"^(champion|base|challenger|v[1-9][0-9]*)(,(champion|base|challenger|v[1-9][0-9]*))*$",
+        description="Models that an assistant offers: champion, base, challenger, or versions such as v3",
+    )
+    max_tokens: int = Field(1024, ge=1, description="Longest answer of an assistant")
+    max_waiting: int = Field(32, ge=1, description="Answers that may wait for their turn; more requests get 429")
+    generation_timeout: float = Field(120.0, gt=0, description="Seconds until an assistant's answer is given up")
     log_text: bool = Field(False, description="Whether questions and answers are kept as text; feedback always is")
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")

@@ -8,6 +8,8 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from bentos.assistant import routes as assistant_routes
+from bentos.assistant.model import load_assistant
 from bentos.kit.config import Config
 from bentos.kit.desk import Desk
 from bentos.rag import routes
@@ -15,6 +17,8 @@ from bentos.rag.model import load_rag
 from bentos.rag.schemas import Answered, Citation, Found, Narrowed, Query, Question, Shelf
 from flows.cli import app
 from flows.kinds import KINDS
+from tasks.language.specs import AssistantRecipe
+from tasks.registry.recipes import Recipe
 from tasks.retrieval import golden
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD
 from tasks.retrieval.specs import DocumentsRecipe
@@ -22,10 +26,11 @@ from tasks.settings import OUTSIDE, PREFIX, ROOT, Settings
 from tasks.sources.catalog import FolderSource
 from tasks.tables.specs import TabularRecipe
 
-GUIDES = ("README.md", "data/README.md", "docker/README.md")  # where commands of `penstock` stand
+GUIDES = ("README.md", "data/README.md", "docker/README.md", "bentos/README.md")  # where commands of `penstock` stand
 TEXTS = (*GUIDES, "tests/benchmarks/README.md")
 DATA = (ROOT / "data/README.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SERVICES = (ROOT / "bentos/README.md").read_text(encoding="utf-8")
 
 
 def commands(group: TyperGroup, above: str = "") -> Iterator[str]:
@@ -138,7 +143,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_every_dataset_of_the_box_is_listed() -> None:
-    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| (?:`([a-z-]+)`|none) \|$", section("In the box"), re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| (?:`([a-z-]+)`|none) \|$", section("In the box"), re.MULTILINE)
     assert sorted(dataset for dataset, _ in rows) == sorted(names("datasets"))
     assert sorted(release for _, release in rows if release) == sorted(names("releases"))
 
@@ -148,10 +153,14 @@ def names(kind: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("title", "kind"), [("A recipe for a table", TabularRecipe), ("A recipe for documents", DocumentsRecipe)]
+    ("title", "kind", "unused"),
+    [
+        ("A recipe for a table", TabularRecipe, set()),
+        ("A recipe for documents", DocumentsRecipe, {"min_rows"}),
+        ("A recipe for an assistant", AssistantRecipe, {"min_rows", "slices", "slice_floors"}),
+    ],
 )
-def test_every_field_of_a_recipe_is_listed(title: str, kind: type[TabularRecipe | DocumentsRecipe]) -> None:
-    unused = {"min_rows", "parameters", "seed"} if kind is DocumentsRecipe else set()
+def test_every_field_of_a_recipe_is_listed(title: str, kind: type[Recipe], unused: set[str]) -> None:
     base = {"name", "kind", "dataset", "task", "metric"}
     listed = fields(section(title))
     assert listed - set(kind.model_fields) == set()
@@ -171,26 +180,26 @@ def test_the_example_of_golden_questions_is_one(tmp_path: Path) -> None:
     assert {question.answerable for question in told} == {True, False}
 
 
-def test_the_table_of_the_document_service_has_every_request() -> None:
-    app = routes.app(Desk(load_rag, Config()))
-    made = {(method, path) for path, ways in app.openapi()["paths"].items() for method in ways}
-    made = {(method.upper(), path) for method, path in made if path.startswith("/v1/")}
-    rows = re.findall(r"^\| `([A-Z]+) (/v1/[^`]*)` \| `\w+` \|", README, re.MULTILINE)
+def test_the_tables_of_the_services_have_every_request() -> None:
+    apps = (routes.app(Desk(load_rag, Config())), assistant_routes.app(Desk(load_assistant, Config())))
+    paths = [(path, ways) for app in apps for path, ways in app.openapi()["paths"].items() if path.startswith("/v1/")]
+    made = [(method.upper(), path) for path, ways in paths for method in ways]
+    rows = re.findall(r"^\| `([A-Z]+) (/v1/[^`]*)` \| `\w+` \|", SERVICES, re.MULTILINE)
     assert sorted(rows) == sorted(made)
 
 
 def test_the_table_of_the_document_service_has_every_field() -> None:
-    rows = dict(re.findall(r"^\| `(?:POST|GET) (/v1/\w+)` \| `\w+` \| (.*) \|$", README, re.MULTILINE)[:2])
+    rows = dict(re.findall(r"^\| `(?:POST|GET) (/v1/\w+)` \| `\w+` \| (.*) \|$", SERVICES, re.MULTILINE)[:2])
     asked = re.findall(r"[a-z_]+", rows["/v1/ask"])
     for kind in (Question, Narrowed, Answered, Citation):
         assert set(kind.model_fields) <= set(asked), kind.__name__
     assert set(Query.model_fields) | set(Found.model_fields) <= set(re.findall(r"[a-z_]+", rows["/v1/search"]))
-    listing = re.findall(r"^\| `GET /v1/documents` .*$", README, re.MULTILINE)[0]
+    listing = re.findall(r"^\| `GET /v1/documents` .*$", SERVICES, re.MULTILINE)[0]
     assert set(Shelf.model_fields) <= set(re.findall(r"[a-z_]+", listing))
 
 
 def test_every_kind_of_release_is_named() -> None:
-    assert set(re.findall(r"`(\w+)`: (?:regression|questions)", README)) == set(KINDS)
+    assert set(re.findall(r"`(\w+)`: (?:regression|questions|a chat model)", README)) == set(KINDS)
 
 
 def section(title: str) -> str:

@@ -40,6 +40,10 @@ class Config:
     max_upload_bytes: int = 20 << 20
     log_text: bool = False
     trace_share: float = 0.0
+    models: tuple[str, ...] = ("champion", "base")
+    max_tokens: int = 1024
+    max_waiting: int = 32
+    generation_s: float = 120.0
     replica: str = "local"
     url: str = ""
 
@@ -69,6 +73,10 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         max_upload_bytes=settings.max_upload_bytes,
         log_text=settings.log_text,
         trace_share=settings.trace_share,
+        models=tuple(settings.models.split(",")),
+        max_tokens=settings.max_tokens,
+        max_waiting=settings.max_waiting,
+        generation_s=settings.generation_timeout,
         replica=settings.replica or f"{socket.gethostname()}-{port}{worker()}",
         url=f"http://{socket.gethostname() if host == ANYWHERE else host}:{port}",
     )

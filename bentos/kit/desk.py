@@ -52,6 +52,7 @@ class Desk(Generic[M]):
         self.since = 0.0
         self.uploads: set[str] = set()  # paths whose body may be as large as a document
         self.heard: Callable[[Record], None] | None = None  # told of feedback, after it was logged
+        self.lent: set[Path] = set()  # folders of versions that are open beside the one that serves
         self.vital: set[str] = set()  # codes of reasons for which nothing can be answered
         self.tasks: set[asyncio.Task[Any]] = set()  # cancelled when the service stops
         self.ends: list[Callable[[], None]] = []  # called when the service stops, in a thread
@@ -104,7 +105,7 @@ class Desk(Generic[M]):
         if len(self.refused) > KEPT:
             del self.refused[next(iter(self.refused))]
 
-    async def record(self, records: list[Record], asked: Any = None) -> None:
+    async def record(self, records: list[Record], asked: Any = None, shadowed: bool = True) -> None:
         """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error.
 
         `asked` goes to the shadow in place of the inputs, where these must not be logged."""
@@ -117,7 +118,7 @@ class Desk(Generic[M]):
             self.metrics.log_lost.inc(len(records))
             self.reasons["log"] = f"the prediction log cannot be written: {error}"
             return
-        if self.shadow.open and records[0].kind == "prediction":
+        if shadowed and self.shadow.open and records[0].kind == "prediction":
             self.shadow.offer(data if asked is None else private(records[0], asked), len(records))
 
     async def _write(self, log: Writer, records: list[Record]) -> bytes:

@@ -18,6 +18,7 @@ logger = logging.getLogger("penstock")
 
 CHALLENGER = "challenger"
 CHALLENGER_EVERY = 3  # polls of the followed alias per poll of the challenger's
+ADMITTED = ("champion", "staging", CHALLENGER)
 SLOWEST_S = 30.0
 KEPT_FOLDERS = 3
 OUTSIDE = "alias outside ledger"
@@ -76,7 +77,7 @@ class Follower:
         if self._spurned.get(self.alias) == named.version:
             return
         try:
-            desk.swap(await asyncio.to_thread(self._load, named))
+            desk.swap(await asyncio.to_thread(self.loaded, named, self.alias))
         except (Unavailable, NotFound):
             raise
         except PenstockError as error:
@@ -120,8 +121,21 @@ class Follower:
         log = folder(config.root, self.release)
         await self.desk.shadow.start(where, str(named.version), name, log, f"{config.replica}-shadow")
 
-    def _load(self, named: VersionInfo) -> Handle[Any]:
-        handle = load(self._fetch(named, self.alias), str(named.version), self.desk.loader, named.tags)
+    def named(self, name: str) -> tuple[VersionInfo, str]:
+        """The version that `challenger`, or a number such as `v3`, names, and the alias that the ledger had put on it.
+
+        NotFound where there is none."""
+        if name == CHALLENGER:
+            found = self.registry.alias(self.release, name)
+            if found is None:
+                raise NotFound(f"{self.release} has no {name}; see `penstock shadow`.")
+            return found, name
+        found = self.registry.version(self.release, int(name.removeprefix("v")))
+        return found, next((alias for alias in ADMITTED if found.admitted(alias)), self.alias)
+
+    def loaded(self, named: VersionInfo, alias: str) -> Handle[Any]:
+        """The version, fetched and checked. Refused where the ledger or its self-test forbids it."""
+        handle = load(self._fetch(named, alias), str(named.version), self.desk.loader, named.tags)
         self.interface = self.interface or handle.release.interface()
         return handle
 
@@ -142,7 +156,7 @@ class Follower:
     def _prune(self, served: Path) -> None:
         """Keep the folders that were asked for last, and those in use: what is gone can be fetched again."""
         desk = self.desk
-        used = {desk.handle.folder} if desk.handle else set()
+        used = desk.lent | ({desk.handle.folder} if desk.handle else set())
         if desk.shadow.version:
             used.add(desk.downloads(self.release, desk.shadow.version))
         with suppress(FileNotFoundError):  # another worker prunes, too

@@ -19,7 +19,7 @@ from bentos.kit.sessions import cookie_name, same_origin, token_of
 from tasks.artifacts import sha256
 
 FOLDER = Path(__file__).parent / "chat"
-FILES = ("chat.css", "icon.svg", "chat.js", "library.js", "panel.js", "parts.js")
+FILES = ("chat.css", "icon.svg", "assistant.js", "chat.js", "library.js", "panel.js", "parts.js")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

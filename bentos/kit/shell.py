@@ -24,6 +24,7 @@ logger = logging.getLogger("penstock")
 
 SAFE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 CLOCK = "penstock.clock"  # in the ASGI scope: the request's time limit; an answer that streams moves it on
+SLOT = "penstock.slot"  # likewise: its place among those answered at once
 FRAMING = 64 << 10  # what a multipart form adds to the file in it
 SLOWEST = 32 << 10  # bytes a second at which a document must arrive, or its time runs out
 PROBES = {"/livez", "/health", "/readyz", "/ready", "/metrics"}
@@ -63,6 +64,25 @@ class Exchange:
             self.status = message["status"]
             message["headers"].append((b"x-request-id", self.request_id))
         await self.send(message)
+
+
+class Slot:
+    """A request's place among those answered at once; what waits in a queue of its own gives it back before."""
+
+    def __init__(self, slots: asyncio.Semaphore) -> None:
+        self._slots = slots
+        self._held = False
+
+    async def __aenter__(self) -> None:
+        self._held = await self._slots.acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        self.leave()
+
+    def leave(self) -> None:
+        if self._held:
+            self._held = False
+            self._slots.release()
 
 
 class Shell:
@@ -118,8 +138,9 @@ class Shell:
             raise Problem(429, "All slots and the queue are taken; try again shortly.", headers={"Retry-After": "1"})
         self.waiting += 1
         queued = True
+        scope[SLOT] = Slot(slots)
         try:
-            async with asyncio.timeout(config.timeout_s) as scope[CLOCK], slots:
+            async with asyncio.timeout(config.timeout_s) as scope[CLOCK], scope[SLOT]:
                 self.waiting, self.running, queued = self.waiting - 1, self.running + 1, False
                 if scope["path"] in self.desk.uploads:
                     exchange.more_time(scope[CLOCK], config.timeout_s)

@@ -39,31 +39,31 @@ class Pieces:
         return f"pieces/{self.what}/{digest[:2]}/{digest}-{key}"
 
 
-Progress = Callable[[int], None]  # told after each document how many units it had
+Progress = Callable[[int], None]  # told after each document, or step, how many units it had
 
 
 @contextmanager
-def progress(what: str, documents: int, unit: str) -> Iterator[Progress]:
-    """A bar on a terminal, else a line in the log now and then."""
-    if sys.stderr.isatty() and documents:
-        with _bar(what, documents, unit) as told:
+def progress(what: str, count: int, unit: str, of: str = "documents") -> Iterator[Progress]:
+    """A bar on a terminal, else a line in the log now and then: so many units of so many documents."""
+    if sys.stderr.isatty() and count:
+        with _bar(what, count, unit) as told:
             yield told
         return
     started = told_at = time.monotonic()
     done = units = 0
 
-    def count(more: int) -> None:
+    def one_more(more: int) -> None:
         nonlocal told_at, done, units
         done, units, now = done + 1, units + more, time.monotonic()
         if now - told_at >= EVERY:
             told_at = now
-            log.info("%s: %d of %d documents, %.0f %s/s", what, done, documents, units / (now - started), unit)
+            log.info("%s: %d of %d %s, %.0f %s/s", what, done, count, of, units / (now - started), unit)
 
-    yield count
+    yield one_more
 
 
 @contextmanager
-def _bar(what: str, documents: int, unit: str) -> Iterator[Progress]:
+def _bar(what: str, total: int, unit: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bar
@@ -71,12 +71,12 @@ def _bar(what: str, documents: int, unit: str) -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"))
     started, units = time.monotonic(), 0
     with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=documents, rate="")
+        task = bar.add_task(what, total=total, rate="")
 
-        def count(more: int) -> None:
+        def one_more(more: int) -> None:
             nonlocal units
             units += more
             rate = f"{units / max(time.monotonic() - started, 0.01):.0f} {unit}/s"
             bar.update(task, advance=1, rate=rate)
 
-        yield count
+        yield one_more

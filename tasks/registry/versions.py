@@ -29,7 +29,8 @@ from tasks.registry.lineage import environment
 from tasks.registry.rest import RELEASE_DIGEST, release_digest
 from tasks.statistics import Interval
 
-KEY = "penstock.key"
+KEY, TRAINING = "penstock.key", "penstock.training"
+POINTS = 1000  # as many metrics as MLflow takes in one call
 BATCH = 100  # as many parameters as MLflow takes in one call
 REQUIRED = ("lightgbm", "numpy", "pandas")
 TAKEN = "RESOURCE_ALREADY_EXISTS"
@@ -52,7 +53,8 @@ class Candidate(BaseModel):
     """What is registered: a release folder, its numbers and its lineage; `key` names it for ever.
 
     `booster` is the LightGBM text file in the folder, where it is one, with some encoded rows as example; `prompt` the
-    messages of the prompt that travels in the folder, where there is one; `tables` are rows to look at, by name."""
+    messages of the prompt that travels in the folder, where there is one; `tables` are rows to look at, by name.
+    `curve` is what was measured in the `training`, a row per `step`; a run in which that was watched is taken over."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,6 +70,8 @@ class Candidate(BaseModel):
     booster: str | None = None
     example: list[list[float]] = Field(default_factory=list)
     prompt: list[dict[str, str]] | None = None
+    curve: list[dict[str, float]] = Field(default_factory=list)
+    training: str | None = None
 
 
 class Registered(BaseModel):
@@ -122,8 +126,13 @@ def _register(client: MlflowClient, candidate: Candidate) -> Registered:
 def _run(client: MlflowClient, candidate: Candidate) -> Run:
     """The run of the key in the release's experiment, made where there is none."""
     number = _experiment(client, candidate.release)
-    known = client.search_runs([number], f"tags.`{KEY}` = '{candidate.key}'", max_results=1)
+    known = list(client.search_runs([number], f"tags.`{KEY}` = '{candidate.key}'", max_results=1))
     name = f"{candidate.release} {candidate.key[:8]}"
+    if not known and candidate.training:
+        watched = client.search_runs([number], f"tags.`{TRAINING}` = '{candidate.training}'")
+        known = [run for run in watched if KEY not in run.data.tags]
+        for tag, value in ((KEY, candidate.key), ("mlflow.runName", name)) if known else ():
+            client.set_tag(known[0].info.run_id, tag, value)
     return known[0] if known else client.create_run(number, tags={KEY: candidate.key}, run_name=name)
 
 
@@ -146,6 +155,7 @@ def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
     for start in range(0, max(len(metrics), len(params), len(tags)), BATCH):
         part = slice(start, start + BATCH)
         client.log_batch(run_id, metrics=metrics[part], params=params[part], tags=tags[part])
+    log_curve(client, run_id, candidate.curve)
     client.log_inputs(run_id, [_input(candidate.data)])
     client.log_artifacts(run_id, str(candidate.folder), "release")
     client.log_text(run_id, environment(), "environment.txt")
@@ -155,6 +165,29 @@ def _log(client: MlflowClient, run_id: str, candidate: Candidate) -> None:
     for name, rows in candidate.tables.items():
         if f"tables/{name}.json" not in there:  # a table that is there would grow
             client.log_table(run_id, pd.DataFrame(rows, dtype=object), f"tables/{name}.json")
+
+
+def log_curve(client: MlflowClient, run_id: str, curve: list[dict[str, float]]) -> None:
+    """Each number at its step, those that are not there yet."""
+    names = {name for row in curve for name in row} - {"step"}
+    there = {(name, one.step) for name in names for one in client.get_metric_history(run_id, name)}
+    moment = int(datetime.now(UTC).timestamp() * 1000)
+    found = [(name, value, int(row["step"])) for row in curve for name, value in row.items() if name in names]
+    metrics = [Metric(name, value, moment, step) for name, value, step in found if (name, step) not in there]
+    for start in range(0, len(metrics), POINTS):
+        client.log_batch(run_id, metrics=metrics[start : start + POINTS])
+
+
+def watch(url: str, release: str, training: str, curve: list[dict[str, float]]) -> None:
+    """Add to the curve of a training while it runs, in a run of its own until a version takes that over."""
+    with Registry(url) as reachable:
+        reachable.aliases(release)
+    with _tracking(url):
+        client = MlflowClient(url)
+        number, tags = _experiment(client, release), {TRAINING: training}
+        known = client.search_runs([number], f"tags.`{TRAINING}` = '{training}'", max_results=1)
+        run = known[0] if known else client.create_run(number, tags=tags, run_name=f"{release} in training")
+        log_curve(client, run.info.run_id, curve)
 
 
 def _input(data: Data) -> DatasetInput:

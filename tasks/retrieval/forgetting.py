@@ -54,6 +54,8 @@ def holds(store: Store, record: VersionRecord, doomed: Doomed) -> bool:
         return False
     try:
         made = parts(store, record)
+        if "chunks" not in made:  # an adapter: what it was tuned on, it holds
+            return any(one.digest in doomed.digests for one in corpus_of(record))
         lines = (orjson.loads(line) for line in store.read(made["chunks"].uri).splitlines())
         if any(line["revision"] in doomed.digests for line in lines):
             return True
@@ -97,7 +99,10 @@ def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], serv
     for one in doomed_indexes:
         server(PurePosixPath(one).name)
     yield "indexes", gone(doomed_indexes)
-    yield "release folders (golden answers, prompt)", gone(_releases(store, doomed))
+    releases = list(_releases(store, doomed))
+    yield "adapters and merged models", gone(_tuned(store, releases))
+    yield "examples of an assistant, and answers to them", gone(_examples(store, doomed))
+    yield "release folders (golden answers, prompt)", gone(releases)
     yield "question sets", gone(_rows(store, "questions", doomed, ids))
     yield "scores of questions (answers, quotes)", gone(_rows(store, "scores", doomed, ids))
     pictures, listings = _pages(store, alone, spare)
@@ -160,12 +165,31 @@ def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
         if not name.endswith("/release.json"):
             continue
         made = orjson.loads(store.read(name))
-        if made.get("kind") == "documents" and made["inputs"]["snapshot"]["dataset"] == doomed.dataset:
+        if "manifest" in made["inputs"] and made["inputs"]["snapshot"]["dataset"] == doomed.dataset:
             manifest = Artifact.model_validate(made["inputs"]["manifest"])
             if any(
                 one.digest in doomed.digests for one in Corpus.model_validate_json(store.read(manifest.uri)).documents
             ):
                 yield name.removesuffix("/release.json")
+
+
+def _tuned(store: Store, releases: Iterable[str]) -> Iterator[str]:
+    """Weights that learned from the document: an adapter cannot unlearn."""
+    for name in releases:
+        made = orjson.loads(store.read(f"{name}/release.json"))
+        if made["kind"] == "assistant":
+            digest = next(row["digest"] for row in made["lineage"] if row["what"] == "adapter")
+            yield from (str(made["merged"]["uri"]), f"adapters/{digest[:2]}/{digest}")
+
+
+def _examples(store: Store, doomed: Doomed) -> Iterator[str]:
+    """Examples and proposals that name the document or quote it, and answers that repeat it."""
+    for kind in ("examples", "proposals", "answers"):
+        names = sorted({"/".join(name.split("/")[:3]) for name in store.list(kind)})
+        for name in names:
+            data = b"".join(store.read(file) for file in store.list(name)) or store.read(name)
+            if told_in(data, doomed.passages) or any(orjson.dumps(path) in data for path in doomed.paths):
+                yield name
 
 
 def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[str]:

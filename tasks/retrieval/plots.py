@@ -21,9 +21,9 @@ def draw(scores: Artifact, threshold: float) -> Artifact:
     rows = read_rows(scores)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _picture(folder / "ranks.png", lambda axes: _ranks(axes, rows))
-        _picture(folder / "confidence.png", lambda axes: _confidence(axes, rows, threshold))
-        _picture(folder / "documents.png", lambda axes: _documents(axes, rows))
+        picture(folder / "ranks.png", lambda axes: _ranks(axes, rows))
+        picture(folder / "confidence.png", lambda axes: _confidence(axes, rows, threshold))
+        picture(folder / "documents.png", lambda axes: _documents(axes, rows))
         return current().put_folder("plots", folder)
 
 
@@ -39,7 +39,7 @@ def missed(rows: list[Row]) -> list[tuple[str, float, int]]:
     return sorted(told, key=lambda one: (one[1], one[0]))
 
 
-def _picture(path: Path, paint: Any) -> None:
+def picture(path: Path, paint: Any) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

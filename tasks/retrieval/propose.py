@@ -65,12 +65,12 @@ def proposals(chunks: list[Chunk]) -> tuple[Question, ...]:
     by_document: dict[str, list[Chunk]] = defaultdict(list)
     for chunk in sorted(chunks, key=lambda chunk: (chunk.document, chunk.number)):
         by_document[chunk.document].append(chunk)
-    drafts = [_spread(list(_of_document(pieces))) for pieces in by_document.values()]
+    drafts = [_spread(list(of_document(pieces))) for pieces in by_document.values()]
     turns = [draft for turn in zip_longest(*drafts) for draft in turn if draft is not None]
     times = Counter(draft.question for draft in turns)
     told = [draft for draft in turns if times[draft.question] == 1][:MOST]  # asked twice, it has two answers
     numbered = [draft.model_copy(update={"id": f"proposed-{place:03}"}) for place, draft in enumerate(told, start=1)]
-    return (*numbered, *_foreign(chunks))
+    return (*numbered, *foreign(chunks))
 
 
 def as_yaml(questions: tuple[Question, ...]) -> str:
@@ -79,7 +79,7 @@ def as_yaml(questions: tuple[Question, ...]) -> str:
     return yaml.safe_dump({"questions": rows}, sort_keys=False, allow_unicode=True, width=110)
 
 
-def _of_document(chunks: list[Chunk]) -> Iterator[Question]:
+def of_document(chunks: list[Chunk]) -> Iterator[Question]:
     texts = [(chunk, _sentences(chunk)) for chunk in chunks if chunk.kind == "text"]
     places = {" ".join(words(part)) for chunk in chunks for part in (chunk.title, *chunk.heading)}
     written = {word for chunk in chunks for word in as_written(chunk.text)}
@@ -159,7 +159,7 @@ def _spread(drafts: list[Question]) -> list[Question]:
     return [drafts[place * len(drafts) // PER_DOCUMENT] for place in range(PER_DOCUMENT)]
 
 
-def _foreign(chunks: list[Chunk]) -> list[Question]:
+def foreign(chunks: list[Chunk]) -> list[Question]:
     """Those of the fixed questions that this corpus cannot answer: no chunk has most of their longer words."""
     held = [set(words(chunk.text)) for chunk in chunks]
     kept = []

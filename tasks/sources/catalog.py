@@ -9,11 +9,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks.errors import BadInput
+from tasks.sources.contracts import CHAT
 from tasks.sources.yamls import build, find, names, read_mapping
 
 ONE = "data"  # the name of the only part, where a source has just one
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Separator = Annotated[str, Field(min_length=1, max_length=1)]
+OF_TABLES = {"part_column", "separator", "encoding", "columns", "drop", "time", "group"}
 VARIABLE = re.compile(r"\$\{(\w+)\}")
 SECRET = re.compile(r"://[^:/@]*:([^@]+|@[^@/?]+)@|[?&](password|passwd|pwd|token|secret)=[^&]", re.IGNORECASE)
 
@@ -127,7 +129,8 @@ class Dataset(Entry):
     """A catalog entry.
 
     `part_column` holds the name of the part that a row came from; `columns` names the columns of files without a
-    header line; `drop` are columns of the source that are not read, so the contract does not have them.
+    header line; `drop` are columns of the source that are not read, so the contract does not have them. The contract
+    `conversations` says that the files are chat data, a conversation per line; all these are of tables, then.
     """
 
     name: str
@@ -143,6 +146,21 @@ class Dataset(Entry):
     drop: list[str] = Field(default_factory=list)
     time: str | None = None
     group: str | None = None
+
+    @model_validator(mode="after")
+    def _chats_are_no_tables(self) -> Self:
+        if not self.chats:
+            return self
+        if not isinstance(self.source, FileSource | UrlSource | PackageSource):
+            raise ValueError(f"chat data (contract {CHAT}) comes from a file or url, not from {self.source.type}")
+        if foreign := sorted(OF_TABLES & self.model_fields_set):
+            raise ValueError(f"chat data (contract {CHAT}) is no table and has no {', '.join(foreign)}")
+        return self
+
+    @property
+    def chats(self) -> bool:
+        """Whether this is chat data; a folder of documents has no contract, whatever it is called."""
+        return self.contract == CHAT and not isinstance(self.source, FolderSource)
 
     @property
     def parts(self) -> list[str]:

@@ -22,6 +22,7 @@ DTYPES: dict[Kind, str] = {
     "bool": "boolean",
     "date": "datetime64[ns]",
 }
+CHAT = "conversations"  # the contract of chat data: it is held to in code, and no file has this name
 OWN = {"dtype", "nullable", "unique", "isin", "in_range", "greater_than_or_equal_to", "less_than_or_equal_to"}
 
 
@@ -65,6 +66,11 @@ class Contract(BaseModel):
 
 def load_contract(name: str, folders: Iterable[Path]) -> Contract:
     """The contract `contracts/<name>.yaml` of the first folder that has it (`name` with or without `.yaml`)."""
+    if name == CHAT:
+        raise BadInput(
+            f"The contract {CHAT!r} is that of chat data, and a table is wanted: name the dataset in a recipe of kind "
+            "assistant, or give the table a contract of another name."
+        )
     path = find("contracts", name.removesuffix(".yaml"), folders)
     return parse(read_mapping(path), path)
 

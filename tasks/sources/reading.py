@@ -7,20 +7,18 @@ gives the others typed: the check quarantines the rows of the mask and goes on w
 leading zeros, an empty cell is null. `meta["files"]` lists [file, rows] in order: row n can be named by its file.
 """
 
-import io
-import zipfile
-
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tasks.artifacts import Artifact, current
+from tasks.artifacts import Artifact
 from tasks.errors import BadInput
 from tasks.sources import values
-from tasks.sources.catalog import Dataset, UrlSource
+from tasks.sources.catalog import Dataset
 from tasks.sources.contracts import Contract, Kind
 from tasks.sources.formats import open_table
 from tasks.sources.frames import put_table
 from tasks.sources.layout import Expected, expected_of
+from tasks.sources.members import bytes_of, member_of
 from tasks.sources.raw import Raw, RawFile
 
 
@@ -60,31 +58,18 @@ def read(pieces: list[Piece], contract: Contract) -> Artifact:
     return put_table("tables", table, {"files": files})
 
 
-def member_of(data: bytes, name: str, origin: str) -> bytes:
-    """One file out of a zip archive."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return archive.read(name)
-    except KeyError:
-        raise BadInput(f"{origin} has no file {name!r}; put the right name into `member` of the dataset.") from None
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        raise BadInput(f"{origin} cannot be unpacked ({error}); fetch it again, or drop `member`.") from None
-
-
 def _piece(file: RawFile, dataset: Dataset, contract: Contract) -> Piece:
-    source = dataset.source
     return Piece(
         artifact=file.artifact.model_copy(update={"meta": file.artifact.meta | {"origin": file.origin}}),
         expected=expected_of(dataset, contract, file.part),
         constant={dataset.part_column: file.part} if dataset.part_column in contract.columns else {},
-        member=source.parts[file.part].member if isinstance(source, UrlSource) and file.fetched else None,
+        member=member_of(file, dataset),
     )
 
 
 def _part(piece: Piece, contract: Contract) -> pa.Table:
     """The contract's columns of one file, not typed yet."""
-    data = current().read_bytes(piece.artifact)
-    data = member_of(data, piece.member, piece.origin) if piece.member else data
+    data = bytes_of(piece.artifact, piece.member, piece.origin)
     table, _ = open_table(data, piece.expected, piece.origin)
     for name, value in piece.constant.items():
         table = table.append_column(name, pa.repeat(value, table.num_rows))

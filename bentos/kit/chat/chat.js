@@ -1,5 +1,6 @@
 // The conversation: asks, shows the answer as it comes and the sources it rests on; the key, and the page's start.
 
+import { answers, meet, talks } from "./assistant.js";
 import { showLibrary } from "./library.js";
 import { closePanel, path, place, showSource } from "./panel.js";
 import { call, copy, events, Failure, fileName, make, page, part, send } from "./parts.js";
@@ -58,17 +59,18 @@ async function ask(question) {
   turn.scrollIntoView({ block: "start" });
   let text = "";
   try {
+    const { signal } = mine;
     const body = { messages: asked.slice(-KEPT), stream: true };
-    const response = await send("v1/ask", body, { signal: mine.signal });
-    for await (const [name, data] of events(response)) {
+    const told = talks ? answers(asked, signal) : events(await send("v1/ask", body, { signal }));
+    for await (const [name, data] of told) {
       if (name === "delta") draw(turn, (text += data.text));
       else if (name === "error") throw new Failure(500, data);
       else if (name === "done") return finish(turn, data, asked);
     }
     throw new Error("The answer was cut off before its end. Try again.");
   } catch (error) {
-    if (error.name === "AbortError") stopped(turn, text);
-    else failed(turn, error, question);
+    if (error.name !== "AbortError") failed(turn, error, question, text);
+    else if (running === mine) stopped(turn, text, asked);
   } finally {
     if (running === mine) {
       running = null;
@@ -99,17 +101,24 @@ function draw(turn, text, citations = new Map()) {
 }
 
 function finish(turn, told, asked) {
-  messages = [...asked, { role: "assistant", content: told.answer.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "") || "-" }];
+  remember(asked, talks ? told.answer : told.answer.slice(0, LONGEST).replace(/[\ud800-\udbff]$/, "") || "-");
   draw(turn, told.answer, new Map(told.citations.map((one) => [one.number, one])));
   if (!told.answered) {
     judge(turn, "absent", "Not in the documents");
-    part(turn, "prose").append(make("p", { className: "quiet" }, ELSEWHERE));
+    told.note = ELSEWHERE;
   }
+  if (told.note) part(turn, "prose").append(make("p", { className: "quiet" }, told.note));
+  part(turn, "by").textContent = told.by ?? "";
   part(turn, "sources").replaceChildren(...told.citations.map(sourceLine));
   atEnd(() => (part(turn, "after").hidden = false));
   rateable(turn, told.request_id);
   const count = told.citations.length;
-  page.spoken.textContent = `${told.answer} ${count} source${count === 1 ? "" : "s"}.`;
+  const more = talks ? (told.note ?? "") : `${count} source${count === 1 ? "" : "s"}.`;
+  page.spoken.textContent = `${told.answer} ${more}`;
+}
+
+function remember(asked, answer) {
+  messages = [...asked, { role: "assistant", content: answer }];
 }
 
 function judge(turn, kind, words) {
@@ -118,21 +127,29 @@ function judge(turn, kind, words) {
   part(turn, "verdict").hidden = false;
 }
 
-function stopped(turn, text) {
+/** An assistant goes on from what the reader has seen. */
+function stopped(turn, text, asked) {
+  if (talks && text) remember(asked, text);
   draw(turn, text || "Nothing was written yet.");
   judge(turn, "stopped", "Stopped");
   page.spoken.textContent = "Stopped";
 }
 
-function failed(turn, error, question) {
+function failed(turn, error, question, text) {
   const again = make("button", { type: "button", className: "again" }, "Try again");
   again.addEventListener("click", () => {
     if (running) return;
     turn.remove();
     ask(question);
   });
-  turn.classList.add("failed");
-  part(turn, "prose").replaceChildren(make("p", {}, error.message));
+  if (talks && text) {
+    draw(turn, text);
+    judge(turn, "stopped", "Cut off");
+  } else {
+    turn.classList.add("failed");
+    part(turn, "prose").replaceChildren();
+  }
+  part(turn, "prose").append(make("p", { className: "problem" }, error.message));
   if (error.request) part(turn, "prose").append(make("p", { className: "quiet" }, `Request ${error.request}`));
   part(turn, "reply").append(again);
   page.spoken.textContent = error.message;
@@ -170,7 +187,9 @@ function lock() {
 
 function gate(closed) {
   page.locked.hidden = !closed;
-  page.talk.hidden = page.composer.hidden = page.documents.hidden = closed;
+  page.talk.hidden = page.composer.hidden = closed;
+  page.documents.hidden = closed || talks;
+  page.choice.hidden = closed || !talks || page.model.length < 2;
   page.fresh.hidden = closed || !page.turns.childElementCount;
   if (closed) page.leave.hidden = true;
 }
@@ -181,7 +200,7 @@ async function unlock(event) {
   try {
     await send("session", { key: page.key.value.trim() });
     page.key.value = "";
-    gate(false);
+    page.locked.hidden = true;
     await start();
   } catch (error) {
     page["unlock-problem"].textContent = error.message;
@@ -201,6 +220,7 @@ function renew() {
   running = null;
   messages = [];
   page.turns.replaceChildren();
+  page.spoken.textContent = "";
   page.welcome.hidden = false;
   page.fresh.hidden = page.stop.hidden = true;
   page.send.hidden = false;
@@ -243,7 +263,7 @@ async function suggest() {
 }
 
 async function start() {
-  const told = await call("info").then((one) => one.json()).catch((error) => error);
+  const told = await meet(await call("info").then((one) => one.json()).catch((error) => error));
   if (told instanceof Error && !page.locked.hidden) return;
   gate(false);
   page.notice.textContent = told instanceof Error ? told.message : "";
@@ -255,7 +275,7 @@ async function start() {
   const visitor = await call("session").then((one) => one.json()).catch(() => ({}));
   page.leave.hidden = !visitor.name;
   page.leave.title = visitor.name ? `Signed in as ${visitor.name}` : "";
-  await suggest().catch(() => {}); // whoever may not list documents gets no examples
+  if (!talks) await suggest().catch(() => {}); // whoever may not list documents gets no examples
 }
 
 page.composer.addEventListener("submit", submit);

@@ -8,6 +8,7 @@ export class Failure extends Error {
     const body = told?.error ?? told ?? {};
     super(body.message ?? `The service answered with status ${status} and no explanation.`);
     this.status = status;
+    this.code = body.code;
     this.request = body.request_id ?? "";
   }
 }
@@ -32,17 +33,23 @@ export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { value, done } = await reader.read();
+    const { value, done } = await reader.read().catch(ended);
     if (done) return;
     const parts = (rest + value).replaceAll("\r\n", "\n").split("\n\n");
     rest = parts.pop();
     for (const part of parts) {
       const lines = part.split("\n");
-      const name = lines.find((line) => line.startsWith("event:"))?.slice(6).trim();
-      const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5));
-      if (name && data.length) yield [name, JSON.parse(data.join("\n"))];
+      const name = lines.find((line) => line.startsWith("event:"))?.slice(6).trim() ?? "message";
+      const data = lines.filter((line) => line.startsWith("data:")).map((line) => line.slice(5)).join("\n");
+      if (data && data.trim() !== "[DONE]") yield [name, JSON.parse(data)];
     }
   }
+}
+
+/** A broken line is a stream that ended too early, which whoever reads it can tell. */
+function ended(error) {
+  if (error.name === "AbortError") throw error;
+  return { done: true };
 }
 
 export function make(tag, given = {}, ...children) {
