@@ -83,7 +83,7 @@ def serve(name: Name, port: Annotated[int | None, typer.Option(help="Default: PE
 def chat(
     name: Name,
     url: Annotated[
-        str | None, typer.Option(help="A service elsewhere; default: one that runs here, or one's own")
+        str | None, typer.Option(help="A service's URL; default: one that runs here, else one for this chat")
     ] = None,
     model: Annotated[str | None, typer.Option(help="One of the service's models; default: the champion")] = None,
     system: Annotated[str | None, typer.Option(help="System message; default: the release's")] = None,

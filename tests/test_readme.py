@@ -80,7 +80,7 @@ def test_the_table_says_which_commands_take_json() -> None:
 
 def test_every_option_of_the_table_exists() -> None:
     for name, row in re.findall(r"^\| `penstock ([a-z]+(?: [a-z]+)?)[ `](.*)$", README, re.MULTILINE):
-        named = set(re.findall(r"`(--[a-z]+)", row))
+        named = set(re.findall(r"`(--[a-z-]+)", row))
         assert named <= options(name), name
 
 

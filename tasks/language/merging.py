@@ -1,5 +1,6 @@
 """The adapter merged into its base: what a service loads, shown to say what base and adapter say together."""
 
+import math
 import shutil
 import tempfile
 from pathlib import Path
@@ -57,13 +58,18 @@ def merging(order: Order, _tell: Tell) -> Merging:
     before = [logits(adapted, prompt) for prompt in prompts]
     with tempfile.TemporaryDirectory() as name:
         where = Path(name)
-        adapted.merge_and_unload(safe_merge=True).save_pretrained(where)
+        try:
+            adapted.merge_and_unload(safe_merge=True).save_pretrained(where)
+        except ValueError as error:
+            raise Refused(f"The adapter cannot be merged ({error}); train again with a lower `lora.rate`.") from None
         for file in KEPT:
             if (folder / file).is_file():
                 shutil.copyfile(folder / file, where / file)
         after = [logits(model, prompt) for model in [load(where)] for prompt in prompts]
         largest = max(float((one - other).abs().max()) for one, other in zip(before, after, strict=True))
         same = [int(one.argmax()) == int(other.argmax()) for one, other in zip(before, after, strict=True)]
+        if not math.isfinite(largest):
+            raise Refused("Base and adapter give logits that are no numbers; train again with a lower `lora.rate`.")
         if largest > NEAR and not all(same):
             raise Refused(
                 f"The merged model differs from base and adapter by up to {largest:.3g} in a logit, and chooses "

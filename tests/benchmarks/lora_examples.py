@@ -1,4 +1,4 @@
-"""Made-up chats to learn: of lengths as people write them, with a rule in their answers that chance breaks now and then."""
+"""Made-up chats to learn: of lengths as people write them, their answers by a rule that chance breaks now and then."""
 
 import math
 import random

@@ -129,6 +129,7 @@ class Terminal(subprocess.Popen[bytes]):
 def terminal(server: Told) -> Iterator[Terminal]:
     with Terminal("desk", "--url", server.url) as opened:
         yield opened
+        opened.kill()  # where the test failed
 
 
 def test_a_conversation_in_a_terminal(server: Told, terminal: Terminal) -> None:

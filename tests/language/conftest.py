@@ -33,13 +33,14 @@ def merged(shared_room: Room, tuned: Tuned) -> Merged:
 
 @pytest.fixture(scope="session")
 def evaluations(shared_room: Room, merged: Merged) -> tuple[Evaluation, Evaluation]:
-    """Of the base, and of the tuned model."""
-    examples = shared_room.examples.artifact
+    """Of the base, asked here, and of the tuned model, asked in a process of its own."""
+    base, examples = shared_room.base.artifact, shared_room.examples.artifact
     with artifacts.opened(shared_room.root):
-        before, after = (
-            evaluation.evaluate(one, examples, 40, 24) for one in (shared_room.base.artifact, merged.artifact)
-        )
-        return before, after
+        after = evaluation.evaluate(merged.artifact, examples, 40, 24)
+        asked = evaluation.Asked(model=base, examples=examples, most=40, answer_tokens=24)
+        scores = evaluation.ask(asked, lambda _fact: None).artifact
+        metrics = evaluation.measured(evaluation.read_rows(scores))
+        return after.model_copy(update={"scores": scores, "metrics": metrics}), after
 
 
 @pytest.fixture

@@ -33,7 +33,18 @@ TINY = Tiny(
 )
 LORA = LoraOptions(rank=8, epochs=4, batch=8, rate=2e-2).settled(0)
 COLUMNS = ("teacher", "room", "exam")
-FIELDS = ("Botany", "Ecology", "Forestry", "Geology", "Insects", "Justice", "Kinetics", "Lighting", "Masonry", "Heraldry")
+FIELDS = (
+    "Botany",
+    "Ecology",
+    "Forestry",
+    "Geology",
+    "Insects",
+    "Justice",
+    "Kinetics",
+    "Lighting",
+    "Masonry",
+    "Heraldry",
+)
 
 
 @dataclass(frozen=True)

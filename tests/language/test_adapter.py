@@ -76,7 +76,9 @@ HARMS: dict[str, tuple[Callable[[Path], object], type[PenstockError], str]] = {
 
 
 @pytest.mark.parametrize("harm", HARMS)
-def test_what_is_no_whole_adapter_is_told(room: Room, tuned: Tuned, room_store: Store, tmp_path: Path, harm: str) -> None:
+def test_what_is_no_whole_adapter_is_told(
+    room: Room, tuned: Tuned, room_store: Store, tmp_path: Path, harm: str
+) -> None:
     change, kind, words = HARMS[harm]
     folder = copied(tuned.adapter, tmp_path / "adapter", change)
     with pytest.raises(kind, match=words):

@@ -103,7 +103,9 @@ def test_at_most_so_many_of_each_part_are_asked_spread_over_all(room: Room) -> N
     assert [one.part for one in some] == ["held"] * 5 + ["never"] * 4 + ["refuse"] * 5
     held = [one for one in examples if one.part == "held"]
     assert [held.index(one) for one in some[:5]] == [0, 5, 10, 15, 20]
-    assert chosen(examples, 1000) == [one for part in ("held", "never", "refuse") for one in examples if one.part == part]
+    assert chosen(examples, 1000) == [
+        one for part in ("held", "never", "refuse") for one in examples if one.part == part
+    ]
 
 
 def test_what_does_not_fit_is_not_asked(room: Room, room_store: Store) -> None:

@@ -19,7 +19,9 @@ from tests.retrieval.pieces import chunk, put_chunks
 OPTIONS = ExampleOptions()
 names = st.text(st.sampled_from("abAB :|-9of"), min_size=1, max_size=6)
 # few texts, so that a model asks the same of two passages in another order
-questions = st.lists(st.sampled_from(["Who?", "Tell me: Who?", "Who is it?", "When?", "I ask."]), min_size=1, max_size=6)
+questions = st.lists(
+    st.sampled_from(["Who?", "Tell me: Who?", "Who is it?", "When?", "I ask."]), min_size=1, max_size=6
+)
 pairs = st.builds(Pair, questions=questions.map(tuple), answer=st.sampled_from(["Ann.", "Ben."]))
 
 
@@ -42,9 +44,7 @@ def prose(name: str = "rules.md") -> Chunk:
 
 
 @given(st.lists(st.tuples(names, names, names, names), max_size=8), st.lists(pairs, max_size=6), st.integers(1, 4))
-def test_what_is_judged_was_never_learned(
-    cells: list[tuple[str, ...]], proposed: list[Pair], wordings: int
-) -> None:
+def test_what_is_judged_was_never_learned(cells: list[tuple[str, ...]], proposed: list[Pair], wordings: int) -> None:
     options = ExampleOptions(wordings=wordings)
     made = all_of([table(cells), prose()], proposed, options)
     known, other = parted(made, "train", "valid"), parted(made, "held", "never", "refuse")

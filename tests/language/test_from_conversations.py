@@ -60,7 +60,10 @@ def test_where_every_fact_has_one_wording_those_that_were_never_trained_are_judg
 def test_other_facts_and_another_order_change_no_part(tmp_path: Path, store: Store, base: Artifact) -> None:
     rows = [row for fact in range(60) for row in asked(fact, 3)]
     some, every = (
-        {one.question: one.part for one in examples(from_conversations(read(tmp_path, *told).table, base, 512, OPTIONS))}
+        {
+            one.question: one.part
+            for one in examples(from_conversations(read(tmp_path, *told).table, base, 512, OPTIONS))
+        }
         for told in (rows[90:][::-1], rows)
     )
     assert len(some) > 60 and some.items() <= every.items()

@@ -32,7 +32,15 @@ def wide(interval: Interval) -> float:
 
 
 def test_words_are_compared_without_case_and_punctuation() -> None:
-    assert words("The  exam, of Alpine-Botany is at 8:00!") == ["the", "exam", "of", "alpine-botany", "is", "at", "8:00"]
+    assert words("The  exam, of Alpine-Botany is at 8:00!") == [
+        "the",
+        "exam",
+        "of",
+        "alpine-botany",
+        "is",
+        "at",
+        "8:00",
+    ]
     assert exact("ROOM a7.", "Room A7") == 1 and exact("Room A7", "Room A71") == 0 and exact("７", "7") == 1
 
 
@@ -61,7 +69,10 @@ def test_scores_lie_between_none_and_all_and_do_not_depend_on_who_speaks(one: st
 
 
 def test_bleu_of_a_corpus_is_the_formula() -> None:
-    pairs = [("the cat sat on the mat", "the cat sat on a mat"), ("dogs bark at night", "all dogs bark at night loudly")]
+    pairs = [
+        ("the cat sat on the mat", "the cat sat on a mat"),
+        ("dogs bark at night", "all dogs bark at night loudly"),
+    ]
     terms = np.array([bleu_terms(*pair) for pair in pairs], dtype=float)
     # first pair: 5 of 6 words, 3 of 5 pairs, 2 of 4 triples, 1 of 3 fours; second: 4 of 4, 3 of 3, 2 of 2, 1 of 1
     precisions = [(5 + 4) / (6 + 4), (3 + 3) / (5 + 3), (2 + 2) / (4 + 2), (1 + 1) / (3 + 1)]

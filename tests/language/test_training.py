@@ -118,7 +118,9 @@ def test_examples_that_are_too_long_are_left_out_and_not_cut(room: Room, room_st
     data = encoded(examples, chat, LORA.model_copy(update={"max_tokens": middle}))
     assert data.skipped == sum(length > middle for length in lengths) > 0
     assert data.longest == middle
-    with pytest.raises(BadInput, match=rf"nothing to learn: {len(examples)} examples are longer than `lora\.max_tokens`"):
+    with pytest.raises(
+        BadInput, match=rf"nothing to learn: {len(examples)} examples are longer than `lora\.max_tokens`"
+    ):
         train(order(room, "long", LORA.model_copy(update={"max_tokens": 16})), quiet)
 
 
@@ -146,7 +148,9 @@ def test_a_training_that_needs_more_memory_than_is_free_is_refused_with_what_to_
     told: list[dict[str, Any]] = []
     check_memory(SHAPE, told.append, free=SHAPE.bytes / 0.9 + 1)
     assert told[0]["note"].startswith("about 0.5 GB of memory at most, of 0.6 GB")
-    with pytest.raises(BadInput, match=r"`batch: 2` with `accumulate: 4`.*`checkpointing: true`.*`max_tokens`.*100 tokens"):
+    with pytest.raises(
+        BadInput, match=r"`batch: 2` with `accumulate: 4`.*`checkpointing: true`.*`max_tokens`.*100 tokens"
+    ):
         check_memory(SHAPE, quiet, free=SHAPE.bytes)
     huge = LORA.model_copy(update={"batch": 10**9})
     with pytest.raises(BadInput, match=r"needs about \d+\.\d GB of memory"):

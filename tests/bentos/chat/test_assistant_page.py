@@ -186,6 +186,26 @@ def test_ends_of_an_answer(visit: Open, body: str, told: str) -> None:
     assert tab.page.locator(".prose img, .prose button").count() == 0
 
 
+BREAKING = """() => {
+  const piece = { choices: [{ delta: { content: "The beginning" } }], system_fingerprint: "v7" };
+  const line = new TextEncoder().encode(`data: ${JSON.stringify(piece)}\\n\\n`);
+  const start = (stream) => {
+    stream.enqueue(line);
+    setTimeout(() => stream.error(new TypeError("network error")), 50);
+  };
+  window.fetch = async () => new Response(new ReadableStream({ start }));
+}"""
+
+
+def test_a_line_that_breaks_cuts_the_answer_off(visit: Open) -> None:
+    tab = visit()
+    expect(tab.page.get_by_label("Model")).to_be_visible()
+    tab.page.evaluate(BREAKING)
+    say(tab, "Hello")
+    told = "The beginningThe answer was cut off before its end. Try again."
+    expect(tab.page.locator("article .prose")).to_have_text(told)
+
+
 def test_a_thumb_is_for_the_answer(visit: Open) -> None:
     tab = visit()
     with tab.page.expect_response(COMPLETIONS) as answered:

@@ -1,0 +1,51 @@
+"""A project with a small catalogue of courses, and an assistant that is tuned on it."""
+
+from typing import Any
+
+from flows import assistant
+from flows.orders import Order
+from tasks.language.town import COLUMNS, courses, names
+from tasks.registry.road import Outcome
+from tests.flows.papers import Shelf
+
+RECIPE = {
+    "kind": "assistant",
+    "dataset": "lectures",
+    "base": "tiny",
+    "tiny": {"hidden": 64, "inner": 128, "courses": 12, "strange": 12, "steps": 300, "batch": 8},
+    "lora": {"epochs": 30, "rate": 5e-3, "patience": 1000},
+    "floors": {"exact_match": 0.1},
+    "judged": 60,
+    "answer_tokens": 24,
+    "measure": False,
+}
+TOWN = 6  # courses of the catalogue
+
+
+class Lectures(Shelf):
+    """A house whose documents are two pages of a catalogue."""
+
+    def furnish(self) -> None:
+        self.put("datasets/lectures.yaml", {"title": "Lectures", "licence": "CC0-1.0", "source": self.source()})
+        self.recipe()
+        for number in (0, 1):
+            self.page(number)
+
+    def recipe(self, **fields: Any) -> None:
+        self.put(f"releases/{self.name}.yaml", RECIPE | fields)
+
+    def page(self, number: int, seed: int = 3) -> None:
+        """Half of the courses as a table; another seed tells other facts of them."""
+        some = names()[number * TOWN // 2 : (number + 1) * TOWN // 2]
+        rows = [[one.name, *one.facts.values()] for one in courses(some, seed + number)]
+        table = [["course", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
+        lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
+        self.paper(f"lectures-{number}.md").write_text(f"# Lectures {number}\n\n## Courses\n\n{lines}\n")
+
+    def train(self, **order: Any) -> Outcome:
+        before = self._records()
+        outcome: Outcome = assistant.train(Order(release=self.name, **order))
+        now = self._records()
+        told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
+        self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
+        return outcome
