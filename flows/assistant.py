@@ -3,7 +3,7 @@
 from prefect import flow
 
 from flows.assistant_candidate import Assistant, Taught
-from flows.assistant_order import PACKAGED, TINY, Lessons
+from flows.assistant_order import PACKAGED, TINY, Lessons, on_hub
 from flows.candidates import offer
 from flows.curves import watched
 from flows.documents import changed, weights_of
@@ -96,7 +96,7 @@ def base_of(prepared: Lessons, settings: Settings) -> Base:
         dataset = load_dataset(PACKAGED, settings.folders)
         raw = sources.fetch(dataset, {}, age(prepared, settings))
         return language.convert(raw.files[0].artifact, dataset.title.partition(",")[0], dataset.licence)
-    if recipe.revision is not None:
+    if recipe.revision is not None and on_hub(recipe):
         return language.hub_base(recipe.base, recipe.revision, recipe.licence)
     return language.folder_base(recipe.base, recipe.base, recipe.licence or "unknown")
 

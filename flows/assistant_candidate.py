@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flows.assistant_order import Lessons
-from flows.candidates import Met, Offered, faced
+from flows.candidates import Met, Offered, faced, record_of
 from flows.kinds import KINDS
 from flows.receipts import say
 from tasks.artifacts import Artifact, canonical, current, sha256
@@ -15,8 +16,9 @@ from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.language import measuring
 from tasks.language import steps as language
+from tasks.language.apart import Cost
 from tasks.language.base import Base
-from tasks.language.chats import judged
+from tasks.language.chats import judged, learned
 from tasks.language.evaluation import Evaluation, read_rows
 from tasks.language.evidence import Side, gather
 from tasks.language.examples import Examples
@@ -114,29 +116,18 @@ class Assistant(Offered):
 
     def lineage(self) -> list[dict[str, Any]]:
         """From the data to the merged model: each with its digest, licence and cost."""
-        snapshot, tuned, examples = self.snapshot, self.tuned, self.taught.examples
-        data = {"what": "data", "name": f"{snapshot.dataset}@{snapshot.version}", "digest": snapshot.digest}
-        rows: list[dict[str, Any]] = [data | {"licence": self.prepared.dataset.licence}]
-        if self.taught.chunks is not None:
-            rows.append({"what": "chunks", "digest": self.taught.chunks.digest})
-        rows += [
-            {"what": "examples", "digest": examples.artifact.digest, "name": f"{examples.facts} facts"},
-            {
-                "what": "base",
-                "name": " ".join(filter(None, (self.base.name, self.base.revision))),
-                "digest": self.base.artifact.digest,
-                "licence": self.base.licence,
-                "cost": self.base.cost,
-            },
-            {
-                "what": "adapter",
-                "name": f"rank {tuned.options.rank}",
-                "digest": tuned.adapter.digest,
-                "cost": tuned.cost,
-            },
-            {"what": "merged model", "digest": self.merged.artifact.digest, "cost": self.merged.cost},
+        snapshot, tuned, examples, base = self.snapshot, self.tuned, self.taught.examples, self.base
+        chunks = [made_of("chunks", self.taught.chunks.digest)] if self.taught.chunks else []
+        commit = f" {base.revision}" if base.revision else ""
+        data = f"{snapshot.dataset}@{snapshot.version}"
+        return [
+            made_of("data", snapshot.digest, data, self.prepared.dataset.licence),
+            *chunks,
+            made_of("examples", examples.artifact.digest, f"{examples.facts} facts"),
+            made_of("base", base.artifact.digest, f"{base.name}{commit}", base.licence, base.cost),
+            made_of("adapter", tuned.adapter.digest, f"rank {tuned.options.rank}", cost=tuned.cost),
+            made_of("merged model", self.merged.artifact.digest, cost=self.merged.cost),
         ]
-        return [row | ({"cost": row["cost"].model_dump()} if row.get("cost") else {}) for row in rows]
 
     def described(self, folder: Path) -> dict[str, Any]:
         options, base = self.tuned.options, self.base
@@ -162,7 +153,7 @@ class Assistant(Offered):
         }
 
     def evidence(self, version: VersionRecord, met: Met) -> Evidence:
-        """Candidate against champion, or the base, on the judged examples of the newest data; and the built service."""
+        """Candidate against champion, or the base, on the judged examples of the newest data; and the service."""
         base = Side(version=BASELINE, evaluation=self.before)
         champion, rivals, lost = faced(self.release, version, met, self.side)
         measured = self.measured(version) if self.prepared.recipe.measure else []
@@ -186,22 +177,33 @@ class Assistant(Offered):
         say(f"asking {label} the same questions")
         recipe, merged = self.prepared.recipe, read_release(current().path(folder)).merged
         found = language.evaluate(merged, self.taught.examples.artifact, recipe.judged, recipe.answer_tokens)
-        return Side(version=label, evaluation=found)
+        return Side(version=label, evaluation=found, trained=trained_on(record_of(folder)))
 
     def measured(self, version: VersionRecord) -> Sequence[Check]:
-        """What the built service does in this environment; never cached."""
-        say("measuring the built service")
-        settings = self.settings
+        """What the service does in this environment; never cached."""
+        say("measuring the service")
+        settings, recipe = self.settings, self.prepared.recipe
         env = {
             "PENSTOCK_FOLDER": str(current().path(version.folder)),
             "PENSTOCK_ARTIFACTS": settings.store,
-            "PENSTOCK_TRACE_SHARE": "0",
             "MLFLOW_TRACKING_URI": settings.mlflow_url,
         }
-        command = [sys.executable, "-m", "bentoml", "serve", KINDS[self.prepared.recipe.kind].service]
-        prompts = [one.asked for one in judged(self.taught.examples.artifact) if one.part == "held"]
-        speed = measuring.measure(command, env, self.release, prompts)
-        return measuring.checks(speed, self.prepared.recipe.budgets)
+        command = [sys.executable, "-m", "bentoml", "serve", KINDS[recipe.kind].service, "--host", "127.0.0.1"]
+        examples = judged(self.taught.examples.artifact)
+        prompts = [one.asked for one in examples if one.part == "held"] or [one.asked for one in examples]
+        return measuring.checked(partial(measuring.measure, command, env, self.release, prompts), recipe.budgets)
+
+
+def made_of(what: str, digest: str, name: str = "", licence: str = "", cost: Cost | None = None) -> dict[str, Any]:
+    """One line of the lineage."""
+    return {"what": what, "name": name, "digest": digest, "licence": licence, "cost": cost and cost.model_dump()}
+
+
+def trained_on(record: dict[str, Any]) -> frozenset[str] | None:
+    """The ids of the examples that a version learned from; None where they are gone."""
+    digest = next(row["digest"] for row in record["lineage"] if row["what"] == "examples")
+    artifact = Artifact(uri=f"examples/{digest[:2]}/{digest}", digest=digest, kind="examples")
+    return frozenset(one.id for one in learned(artifact)) if current().whole(artifact) else None
 
 
 def answers_table(before: Evaluation, after: Evaluation) -> list[dict[str, Any]]:

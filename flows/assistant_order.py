@@ -46,6 +46,11 @@ def prepared(known: dict[str, Any], settings: Settings) -> Lessons:
             f"The base {recipe.base} is neither {PACKAGED}, nor {TINY}, nor a folder: of a model on the hub name the "
             "commit, too, as `revision`."
         )
+    if recipe.lora.accumulate % settings.gpus:
+        raise BadInput(
+            f"PENSTOCK_GPUS={settings.gpus} does not divide `lora.accumulate` ({recipe.lora.accumulate}) of "
+            f"{recipe.name}: the GPUs share the batches of a step. Set it to a multiple, with a smaller `batch`."
+        )
     read = corpus_state if found.documents else source_state
     age = () if found.documents else (settings.remote_age,)
     conditions["source"] = read(dataset, found.files, *age)

@@ -139,7 +139,7 @@ def faced(
     for rival in met.rivals:
         label = met.label(rival)
         try:
-            rivals.append(side(label, rival.folder))
+            rivals.append(champion if champion and rival == met.champion else side(label, rival.folder))
         except NotFound as error:
             text = f"The candidate was not compared with {label}: {error}"
             lost.append(Check(name=f"best of the last without {label}", number=None, bound="none", ok=True, text=text))

@@ -153,7 +153,7 @@ def command(talk: Talk, line: str) -> None:
         told = "a new conversation"
     elif word == "/system":
         talk.system = rest or None
-        told = f"system message: {rest}" if rest else "the release's own system message"
+        told = f"system message: {rest}" if rest else "no system message"
     elif word == "/model" and rest:
         talk.choose(rest)
         told = talk.model

@@ -86,7 +86,7 @@ def chat(
         str | None, typer.Option(help="A service's URL; default: one that runs here, else one for this chat")
     ] = None,
     model: Annotated[str | None, typer.Option(help="One of the service's models; default: the champion")] = None,
-    system: Annotated[str | None, typer.Option(help="System message; default: the release's")] = None,
+    system: Annotated[str | None, typer.Option(help="System message; default: none")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Greatest length of an answer")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, max=2, help="0: the likeliest words")] = None,
     once: Annotated[str | None, typer.Option(help="Print the answer to this question and end")] = None,

@@ -7,9 +7,12 @@ import time
 import httpx
 
 from flows import console, running
+from flows.chatting import connected
 from flows.orders import Order
-from flows.touring import PATIENCE, part, service, train
+from flows.talking import Talk
+from flows.touring import part, service, train
 from tasks.artifacts import opened, store_at
+from tasks.language.measuring import PATIENCE
 from tasks.registry import ledger, records
 from tasks.registry.history import champion
 from tasks.settings import ROOT, Settings
@@ -113,17 +116,10 @@ def learned_question(settings: Settings) -> str:
 
 def chat(url: str, question: str) -> None:
     """One answer as it is written."""
-    from openai import OpenAI
-
     console.out.print(f"> {question}")
-    with OpenAI(base_url=f"{url}/v1", api_key="none") as client:
-        stream = client.chat.completions.create(
-            model=TALK, messages=[{"role": "user", "content": question}], stream=True
-        )
-        for event in stream:
-            if event.choices:
-                console.out.print(event.choices[0].delta.content or "", end="")
-    console.out.print()
+    with connected(url) as client:
+        note = Talk(client, url, TALK).say(question)
+    console.out.print(f"\n({note})", style="dim")
 
 
 def ask(url: str, question: str) -> None:

@@ -71,10 +71,9 @@ class Store:
         self.seen: dict[str, str] = {}
 
     def put_bytes(self, kind: str, data: bytes, ext: str = "", meta: Meta = None) -> Artifact:
-        artifact = self._reference(kind, sha256(data), ext, meta)
         with self._aside() as temporary:
             temporary.write_bytes(data)
-            return self._move(temporary, artifact)
+            return self._move(temporary, self._reference(kind, sha256(data), ext, meta))
 
     def put_json(self, kind: str, value: object, meta: Meta = None) -> Artifact:
         return self.put_bytes(kind, canonical(value), ".json", meta)
@@ -96,10 +95,9 @@ class Store:
 
     def path(self, artifact: Artifact) -> Path:
         """The local path of a whole artifact."""
-        path = checked_join(self.root, artifact.uri)
         if not self.whole(artifact):
             raise NotFound(f"{artifact.uri} is gone from {self.root} or was altered; train again to rebuild it.")
-        return path
+        return self.place(artifact.uri)
 
     def whole(self, artifact: Artifact) -> bool:
         """There, with the digest it had when it was stored (memoised by path, size, mtime and inode)."""

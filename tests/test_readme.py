@@ -157,7 +157,7 @@ def names(kind: str) -> list[str]:
     [
         ("A recipe for a table", TabularRecipe, set()),
         ("A recipe for documents", DocumentsRecipe, {"min_rows"}),
-        ("A recipe for an assistant", AssistantRecipe, {"min_rows", "slices", "slice_floors"}),
+        ("A recipe for an assistant", AssistantRecipe, {"slices", "slice_floors"}),
     ],
 )
 def test_every_field_of_a_recipe_is_listed(title: str, kind: type[Recipe], unused: set[str]) -> None:

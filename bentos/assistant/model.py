@@ -18,6 +18,7 @@ class Assistant:
 
     def __init__(self, served: Served, vectors: Vectors, local: bool = True) -> None:
         self.served, self.vectors, self.local = served, vectors, local
+        self._heir: Handle[Assistant] | None = None
 
     @property
     def engine(self) -> Engine:
@@ -32,8 +33,15 @@ class Assistant:
         told = self.served.answer(request)
         return {"answer_chars": len(told["text"])} if request.get("private") else told
 
+    def leave_to(self, heir: "Handle[Assistant]") -> None:
+        """Let a version with the same engine close it, and not before this one ends."""
+        self._heir = heir.__enter__()
+
     def close(self) -> None:
-        self.served.close()
+        if self._heir is None:
+            self.served.close()
+        else:
+            self._heir.__exit__(None, None, None)
 
 
 def load_assistant(folder: Path, release: ReleaseFile) -> Assistant:
@@ -49,9 +57,20 @@ def load_assistant(folder: Path, release: ReleaseFile) -> Assistant:
 def load_base(handle: Handle[Assistant]) -> Handle[Assistant]:
     """The model that the version was tuned from, to compare with; everything else is the version's."""
     model = handle.model
-    served = Served.over(model.release, piece(handle.folder, model.release.base), loading().engine_threads)
-    version = base_version(handle)
-    return Handle(handle.folder, version, handle.digest, handle.release, Assistant(served, model.vectors), handle.tags)
+    where = piece(handle.folder, model.release.base)
+    return _base(handle, Served.over(model.release, where, loading().engine_threads))
+
+
+def same_base(base: Handle[Assistant], handle: Handle[Assistant]) -> Handle[Assistant]:
+    """The base of another version as this version's, whose weights are the same: they are not loaded again."""
+    found = _base(handle, Served(handle.model.release, base.model.engine))
+    base.model.leave_to(found)
+    return found
+
+
+def _base(handle: Handle[Assistant], served: Served) -> Handle[Assistant]:
+    model = Assistant(served, handle.model.vectors)
+    return Handle(handle.folder, base_version(handle), handle.digest, handle.release, model, handle.tags)
 
 
 def base_version(handle: Handle[Assistant]) -> str:

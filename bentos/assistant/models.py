@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from bentos.assistant.model import Assistant, base_version, load_base
+from bentos.assistant.model import Assistant, base_version, load_base, same_base
 from bentos.kit.desk import Desk
 from bentos.kit.errors import Problem
 from bentos.kit.follow import Follower
 from bentos.kit.handle import Handle
-from tasks.errors import PenstockError
+from tasks.errors import NotFound, PenstockError
 from tasks.registry.rest import VersionInfo
 
 CHAMPION, BASE = "champion", "base"
@@ -31,6 +31,7 @@ class Models:
         self._known: dict[str, tuple[float, tuple[VersionInfo, str]]] = {}
         self._one = asyncio.Lock()
         desk.ends.append(self._close)
+        desk.swapped.append(self._tidy)
 
     async def listed(self) -> dict[str, str]:
         """The versions that answer, by the names of their models; the one that serves is the first."""
@@ -81,7 +82,12 @@ class Models:
         assert follower is not None
         until, known = self._known.get(name, (0.0, None))
         if known is None or time.monotonic() >= until:
-            known = await asyncio.to_thread(follower.named, name)
+            try:
+                known = await asyncio.to_thread(follower.named, name)
+            except NotFound:
+                self._known.pop(name, None)
+                self._tidy()
+                raise
             self._known[name] = time.monotonic() + FRESH_S, known
         return known
 
@@ -98,14 +104,29 @@ class Models:
 
     async def _load(self, version: str, load: Callable[[], Handle[Assistant]]) -> Handle[Assistant]:
         async with self._one:
-            handle = await asyncio.to_thread(load)
-        self._open[version] = handle
-        self.desk.lent.add(handle.folder)
-        while len(self._open) > BESIDE:
-            old = self._open.pop(next(iter(self._open)))
-            self.desk.lent.discard(old.folder)
-            old.retire()
+            handle = self._open.get(version)  # of a base, which it may have become meanwhile
+            if handle is None:
+                self._open[version] = handle = await asyncio.to_thread(load)
+                self._tidy()
         return handle
+
+    def _tidy(self) -> None:
+        """End what nobody can name any more, and what was not asked for longest where too much is open."""
+        serving = self.desk.serving()
+        named = {str(found.version) for _, (found, _) in self._known.values()} - {serving.version}
+        named.add(base_version(serving))
+        for version, old in list(self._open.items()):
+            if version in named:
+                continue
+            if version.endswith(f"-{BASE}") and same_weights(old, serving) and base_version(serving) not in self._open:
+                self._open[base_version(serving)] = same_base(old, serving)
+            self._end(version)
+        while len(self._open) > BESIDE:
+            self._end(next(iter(self._open)))
+        self.desk.lent = {handle.folder for handle in self._open.values()}
+
+    def _end(self, version: str) -> None:
+        self._open.pop(version).retire()
 
     def _done(self, version: str, task: asyncio.Task[Any]) -> None:
         del self._opening[version]
@@ -118,6 +139,11 @@ class Models:
             handle.model.close()
         if self.desk.handle is not None:
             self.desk.handle.model.close()
+
+
+def same_weights(base: Handle[Assistant], handle: Handle[Assistant]) -> bool:
+    """Whether the base of another version has the weights of this version's."""
+    return base.model.release.base.digest == handle.model.release.base.digest
 
 
 def unknown(wanted: str) -> Problem:

@@ -1,7 +1,7 @@
 """/v1 as the OpenAI API has it: body to conversation, conversation to answers, answers to log."""
 
 import asyncio
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from bentos.assistant.model import Assistant
 from bentos.assistant.models import Models
 from bentos.assistant.replies import Kind
 from bentos.assistant.schemas import ChatRequest, CompletionRequest
-from bentos.assistant.writing import Pieces, Writing, admitted, late, patient, problem, write
+from bentos.assistant.writing import Coming, Pieces, Writing, admitted, late, patient, problem, write
 from bentos.kit import page
 from bentos.kit.app import Handler, Operation, answer, create_app
 from bentos.kit.desk import Desk
@@ -26,7 +26,7 @@ from bentos.kit.leaving import while_there
 from bentos.kit.openapi import Described
 from bentos.kit.traces import Traces
 from tasks.errors import PenstockError
-from tasks.language.engines import Prompt, Said
+from tasks.language.engines import Prompt
 
 INLINE_CHARS = 16 << 10  # a longer prompt is read in a thread
 REQUESTS: dict[Kind, type[ChatRequest] | type[CompletionRequest]] = {"chat": ChatRequest, "text": CompletionRequest}
@@ -40,6 +40,7 @@ class Parts:
     models: Models
     gauges: Gauges
     traces: Traces
+    coming: Coming
 
 
 def app(desk: Desk[Assistant]) -> FastAPI:
@@ -47,7 +48,7 @@ def app(desk: Desk[Assistant]) -> FastAPI:
         return describe(handle.release.release if handle else "assistant")
 
     models = Models(desk, lambda: made.state.lifecycle.follower)
-    parts = Parts(desk, models, Gauges(desk), Traces(desk))
+    parts = Parts(desk, models, Gauges(desk), Traces(desk), Coming(desk.config.max_waiting))
     operations = [
         Operation(
             "POST", "/v1/chat/completions", generate(parts, "chat"), summary("Continue a conversation", ChatRequest),
@@ -70,11 +71,13 @@ def generate(parts: Parts, kind: Kind) -> Handler:
         asked = await body(request, REQUESTS[kind])
         deadline = patient(request, parts.desk.config)
         try:
-            with await found(parts, request, asked.model, deadline) as handle:
-                limit, own = parts.desk.config.max_tokens, handle.model.release.generation
-                samplings = asked.samplings(own, limit)
-                writing = Writing(request, asked.model, handle, asked.said, samplings, bool(asked.stream), deadline)
-                prompt = await while_there(request, read(parts.desk, writing))
+            with ExitStack() as held:
+                with parts.coming.place(asked.model, asked.n or 1):
+                    handle = held.enter_context(await found(parts, request, asked.model, deadline))
+                    limit, own = parts.desk.config.max_tokens, handle.model.release.generation
+                    samplings = asked.samplings(own, limit)
+                    writing = Writing(request, asked.model, handle, asked.said, samplings, bool(asked.stream), deadline)
+                    prompt = await while_there(request, read(parts.desk, writing))
                 pieces = logged(parts, writing, prompt)
                 first = await while_there(request, anext(pieces))
                 if asked.stream:
@@ -91,21 +94,21 @@ async def found(parts: Parts, request: Request, model: str, deadline: float) -> 
     """The version that the request names, which may have to be loaded first."""
     try:
         async with asyncio.timeout_at(deadline):
-            return await while_there(request, parts.models.find(model))
+            while (handle := await while_there(request, parts.models.find(model))).retired:
+                pass  # another version took over meanwhile
+            return handle
     except TimeoutError:
         raise late(parts.desk.config) from None
 
 
 async def read(desk: Desk[Assistant], writing: Writing) -> Prompt:
     """The prompt as the engine takes it; a long one is read in a thread, so that others are answered meanwhile."""
-    model, said = writing.handle.model, writing.said
-    admitted(model.engine, desk.config)
-    whole: Said = said if isinstance(said, str) else model.served.asked(said)
-    most = writing.samplings[0].max_tokens
-    size = len(whole) if isinstance(whole, str) else sum(len(one.content) for one in whole)
+    engine, said, most = writing.handle.model.engine, writing.said, writing.samplings[0].max_tokens
+    admitted(engine.waiting, len(writing.samplings), desk.config.max_waiting)
+    size = len(said) if isinstance(said, str) else sum(len(one.content) for one in said)
     if size <= INLINE_CHARS:
-        return model.engine.read(whole, most)
-    found: Prompt = await desk.apart(model.engine.read, whole, most)
+        return engine.read(said, most)
+    found: Prompt = await desk.apart(engine.read, said, most)
     return found
 
 

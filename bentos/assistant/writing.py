@@ -1,7 +1,9 @@
 """The answers to one request under way: from the engine's threads into the event loop, within limits."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter, time_ns
@@ -16,7 +18,7 @@ from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle
 from bentos.kit.shell import CLOCK, SLOT
 from tasks.errors import Unavailable
-from tasks.language.engines import Busy, Declined, End, Engine, Late, Piece, Prompt, Said, TooLong
+from tasks.language.engines import Busy, Cancel, Closed, Declined, End, Late, Piece, Prompt, Said, TooLong
 from tasks.language.sampling import Sampling
 
 ENGINE = "engine"  # the reason in /ready
@@ -75,32 +77,54 @@ Pieces = AsyncGenerator[tuple[int, Piece]]
 
 
 def patient(request: Request, config: Config) -> float:
-    """Give the request the time of an answer, and its place to others: the engine has a queue of its own. The moment
-    of the loop's clock at which the answer is given up."""
+    """Give the request the time of an answer, and its slot to others: what waits for an answer is bounded apart. The
+    moment of the loop's clock at which the answer is given up."""
     deadline = asyncio.get_running_loop().time() + config.generation_s
     request.scope[CLOCK].reschedule(deadline + GRACE_S)
     request.scope[SLOT].leave()
     return deadline
 
 
-def admitted(engine: Engine, config: Config) -> None:
-    if engine.waiting >= config.max_waiting:
-        raise Problem(429, f"{engine.waiting} answers wait already; try again shortly.", headers=AGAIN)
+def admitted(waiting: int, many: int, most: int) -> None:
+    """Problem where so many more answers are more than may wait."""
+    if many > most:
+        raise Problem(422, f"n: at most {most} answers may wait at once here, and {many} are asked for; ask for fewer.")
+    if waiting + many > most:
+        raise Problem(429, f"{waiting} answers wait already; try again shortly.", headers=AGAIN)
+
+
+class Coming:
+    """Answers that have left the service's slots and that no engine has yet, by model: one is loaded, a prompt read."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self._many = most, Counter[str]()
+
+    @contextmanager
+    def place(self, model: str, many: int) -> Iterator[None]:
+        admitted(self._many[model], many, self.most)
+        self._many[model] += many
+        try:
+            yield
+        finally:
+            self._many -= Counter({model: many})  # which drops those of which none is left
 
 
 async def write(desk: Desk[Assistant], gauges: Gauges, writing: Writing, prompt: Prompt) -> Pieces:
     """The pieces of all choices, each with the number of its choice; whoever stops asking ends them."""
     loop, told = asyncio.get_running_loop(), asyncio.Queue[Told]()
     engine = writing.handle.model.engine
-    admitted(engine, desk.config)
+    admitted(engine.waiting, len(writing.samplings), desk.config.max_waiting)
 
     def tell(number: int, piece: Piece | BaseException) -> None:
-        loop.call_soon_threadsafe(told.put_nowait, (number, piece))
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(told.put_nowait, (number, piece))
 
     writing.choices = [Choice() for _ in writing.samplings]
+    cancels: list[Cancel] = []
     with writing.handle:
-        cancels = [engine.start(prompt, how, partial(tell, how.choice)) for how in writing.samplings]
         try:
+            for how in writing.samplings:
+                cancels.append(engine.start(prompt, how, partial(tell, how.choice)))
             while any(choice.end is None for choice in writing.choices):
                 async with asyncio.timeout_at(writing.deadline):
                     number, piece = await told.get()
@@ -112,7 +136,7 @@ async def write(desk: Desk[Assistant], gauges: Gauges, writing: Writing, prompt:
         except TimeoutError:
             raise late(desk.config) from None
         except Unavailable as error:
-            if not isinstance(error, Busy):
+            if not isinstance(error, Busy | Closed):
                 desk.reasons[ENGINE] = str(error)
             raise
         finally:

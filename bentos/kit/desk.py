@@ -55,6 +55,7 @@ class Desk(Generic[M]):
         self.lent: set[Path] = set()  # folders of versions that are open beside the one that serves
         self.vital: set[str] = set()  # codes of reasons for which nothing can be answered
         self.tasks: set[asyncio.Task[Any]] = set()  # cancelled when the service stops
+        self.swapped: list[Callable[[], None]] = []  # called after another version took over
         self.ends: list[Callable[[], None]] = []  # called when the service stops, in a thread
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-log")
         self._written: Future[bytes] | None = None
@@ -94,6 +95,8 @@ class Desk(Generic[M]):
         if old is not None:
             self.metrics.swaps.inc()
             old.retire()
+        for tell in self.swapped:
+            tell()
         self.beat()
 
     def refuse(self, version: str, alias: str, reason: str) -> None:

@@ -58,7 +58,7 @@ class Follower:
         except Exception as error:  # the one that serves must not depend on what the registry answers
             if not isinstance(error, PenstockError):
                 logger.exception("Following %s of %s failed", self.alias, self.release)
-            self.desk.reasons["registry"] = f"the registry cannot be followed: {error}"
+            self.desk.reasons["registry"] = f"{self.alias} cannot be followed: {error}"
             return False
         self.desk.reasons.pop("registry", None)
         return True

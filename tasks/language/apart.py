@@ -6,7 +6,9 @@ import importlib
 import json
 import logging
 import os
+import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -78,7 +80,7 @@ def apart(
     shared: bool = False,
 ) -> tuple[R, Cost]:
     """Run `work`, a function of a module, on the open store in a child; where it is `shared`, on as many GPUs as
-    `on_gpus` says. Errors of ours come back as they were raised; Unavailable where the child was ended from outside."""
+    `on_gpus` says. Errors of ours come back as they were raised; Unavailable where the child ended in another way."""
     with tempfile.TemporaryDirectory(prefix="penstock-apart-") as name:
         folder = Path(name)
         given = {
@@ -105,6 +107,7 @@ def _start(folder: Path, threads: int, gpus: int) -> subprocess.Popen[bytes]:
     """Its standard input stays open as long as this process lives: that is how it learns of our end."""
     path = os.pathsep.join(path for path in sys.path if path)
     env = os.environ | QUIET | {"PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
+    env.pop("RANK", None)  # that of another launcher
     several = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", str(gpus), "-m"] if gpus > 1 else []
     command = [sys.executable, "-P", "-m", *several, "tasks.language.apart", str(folder)]
     with (folder / "log").open("wb") as log:
@@ -118,19 +121,29 @@ def _result(folder: Path, code: int, what: str, returns: type[R]) -> tuple[R, Co
         last = lines[-1][:300] if lines else f"code {code}"
         if code == -9:  # the kernel's answer to a machine out of memory; nobody else sends it
             raise Unavailable(MEMORY.format(what, "it was killed"))
-        raise Unavailable(f"{what} ended early: {last}. Run again; what was done is kept.")
+        raise Unavailable(
+            f"{what} ended early: {last.removesuffix('.')}. All that it said is in {_saved(folder, what)}."
+        )
     told = json.loads(path.read_bytes())
     if "error" in told:
         raise getattr(errors, told["error"])(told["message"])
     return returns.model_validate(told["result"]), Cost.model_validate(told["cost"])
 
 
-def _outlive_nobody() -> None:
-    """End with the parent, however it ended: then its end of the pipe is closed.
+def _saved(folder: Path, what: str) -> Path:
+    """A copy of the log that stays."""
+    descriptor, name = tempfile.mkstemp(prefix=f"penstock-{what}-", suffix=".log")
+    os.close(descriptor)
+    return Path(shutil.copyfile(folder / "log", name))
+
+
+def _outlive_nobody(folder: Path) -> None:
+    """End with the parent, however it ended: then its end of the pipe is closed, and nobody removes the folder.
 
     Not by way of `sys.stdin`: a thread that waits in it makes Python abort when it ends."""
     while os.read(0, 1):
         pass
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
@@ -139,7 +152,7 @@ def main() -> None:
     given = json.loads((folder / "order.json").read_bytes())
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print goes to the log
-    threading.Thread(target=_outlive_nobody, daemon=True).start()
+    threading.Thread(target=_outlive_nobody, args=(folder,), daemon=True).start()
     started = time.monotonic()
     module, name = given["work"]
     function = getattr(importlib.import_module(module), name)
@@ -172,15 +185,23 @@ def first() -> bool:
 
 def cost(started: float) -> Cost:
     used = resource.getrusage(resource.RUSAGE_SELF)
-    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
     torch = sys.modules.get("torch")
     device = torch.cuda.get_device_name() if torch is not None and torch.cuda.is_initialized() else "cpu"
     return Cost(
         seconds=round(time.monotonic() - started, 2),
         cpu_seconds=round(used.ru_utime + used.ru_stime, 2),
-        peak_mb=round(used.ru_maxrss / unit, 1),
+        peak_mb=round(peak_mb(), 1),
         device=device,
     )
+
+
+def peak_mb() -> float:
+    """By /proc, where it says so: getrusage also counts what the parent held when it started us."""
+    with suppress(FileNotFoundError):
+        if found := re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text()):
+            return int(found[1]) / 1024
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def cores(weights: int) -> int:

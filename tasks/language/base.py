@@ -15,6 +15,7 @@ from tasks.language.apart import Cost
 from tasks.language.rendering import Chat
 
 KEPT = ("config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+WEIGHTS = (".safetensors", ".safetensors.index.json")
 UNSAFE = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".py", ".h5", ".msgpack")
 
 
@@ -32,20 +33,28 @@ class Base(BaseModel):
 
 
 def from_folder(folder: str, name: str, licence: str) -> Base:
-    """A folder as transformers saves it."""
-    return kept(Path(folder).expanduser(), name, licence)
+    """A folder as transformers saves it. Refused: it holds other weights or code, too."""
+    path = Path(folder).expanduser()
+    if not path.is_dir():
+        raise BadInput(f"The base {folder} is no folder; see `base` in the recipe.")
+    refuse_foreign(path)
+    return kept(path, name, licence)
 
 
 def from_hub(name: str, revision: str, licence: str | None) -> Base:
-    """A model of the hub at a commit, by way of its cache (HF_HOME); HF_TOKEN opens gated ones."""
+    """A model of the hub at a commit, by way of its cache (HF_HOME); HF_TOKEN opens gated ones.
+
+    Whatever else lies in that cache is not looked at."""
     from httpx import TransportError
     from huggingface_hub import model_info, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         card = None if licence else model_info(name, revision=revision).card_data
         stated = licence or (card.to_dict().get("license") if card else None)
         folder = snapshot_download(name, revision=revision, allow_patterns=[*KEPT, "*.safetensors*"])
+    except HFValidationError:
+        raise BadInput(f"The base {name} is no folder, and no name of the hub; see `base` in the recipe.") from None
     except (HfHubHTTPError, LocalEntryNotFoundError, TransportError, OSError) as error:
         raise Unavailable(
             f"The base {name} cannot be downloaded ({' '.join(str(error).split())[:200]}). Check the network and, for "
@@ -59,7 +68,7 @@ def kept(folder: Path, name: str, licence: str) -> Base:
     check(folder)
     with tempfile.TemporaryDirectory() as work:
         for path in sorted(folder.iterdir()):
-            if path.name in KEPT or ".safetensors" in path.suffixes:
+            if path.name in KEPT or path.name.endswith(WEIGHTS):
                 shutil.copyfile(path, Path(work) / path.name)
         Chat(Path(work))
         artifact = current().put_folder("bases", Path(work))
@@ -68,9 +77,6 @@ def kept(folder: Path, name: str, licence: str) -> Base:
 
 def check(folder: Path) -> None:
     """BadInput, Refused: what cannot or must not be loaded, with the reason."""
-    if not folder.is_dir():
-        raise BadInput(f"The base {folder} is no folder; see `base` in the recipe.")
-    refuse_foreign(folder)
     try:
         config = json.loads((folder / "config.json").read_bytes())
     except (FileNotFoundError, ValueError):
@@ -88,7 +94,7 @@ def refuse_foreign(folder: Path) -> None:
 
 
 def check_licence(base: Base, allowed: Sequence[str]) -> None:
-    if base.licence.lower() not in allowed:
+    if base.licence.lower() not in map(str.lower, allowed):
         raise Refused(
             f"The base {base.name} is under the licence {base.licence!r}, which is not among those that the recipe "
             f"allows ({', '.join(allowed)}). Read it; then add it to `licences`, or choose another base."

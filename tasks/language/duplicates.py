@@ -37,7 +37,8 @@ SEED = b"wordings"
 def duplicates(rows: Sequence[Conversation]) -> dict[int, int]:
     """The place of each conversation that repeats an earlier one, and the place of that one, which stays."""
     exact = _exact(rows)
-    return exact | _near(rows, [place for place in range(len(rows)) if place not in exact])
+    near = _near(rows, [place for place in range(len(rows)) if place not in exact])
+    return {place: near.get(first, first) for place, first in exact.items()} | near
 
 
 def said(messages: Iterable[Message]) -> bytes:

@@ -42,6 +42,13 @@ class Late(Unavailable):
     """The engine did not answer in time."""
 
 
+class Closed(Unavailable):
+    """The engine ended before the answer did."""
+
+    def __init__(self) -> None:
+        super().__init__("The engine was closed; ask again.")
+
+
 @dataclass(frozen=True)
 class Prompt:
     """What is continued: a conversation or bare text, with its tokens where the engine reads them itself."""
@@ -86,10 +93,13 @@ class Engine(Protocol):
     def start(self, prompt: Prompt, sampling: Sampling, tell: Tell) -> Cancel:
         """Write an answer when its turn comes: `tell` gets its pieces, then an End or what went wrong.
 
-        `tell` is called in a thread of the engine's. Once cancelled the answer's place is free, waiting or not."""
+        `tell` is called in any thread. Once cancelled the answer's place is free, waiting or not, and nothing more is
+        told. Closed where the engine is."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End what is written and what waits, whose `tell` gets Closed; waits for nothing, and may be called again."""
+        ...
 
 
 def written(engine: Engine, said: Said, sampling: Sampling) -> Iterator[Piece]:

@@ -1,6 +1,6 @@
 """A model asked every judged example: the loss of the expected answer, and what it says by itself, a row each."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from tasks.language.rendering import Chat
 from tasks.statistics import Interval, intervals
 
 BATCH = 16
+LOGITS = 250_000_000  # held at once, four bytes each, twice
 FEW = 8  # words below which nobody can tell a language
 
 
@@ -79,7 +80,7 @@ def evaluate(model: Artifact, examples: Artifact, most: int, answer_tokens: int)
     counts: dict[Part, int] = {}
     for row in rows:
         counts[row.part] = counts.get(row.part, 0) + 1
-    return Evaluation(scores=scores.artifact, metrics=measured(rows), counts=counts, cost=cost)
+    return Evaluation(scores=scores.artifact, metrics=measured(rows, answer_tokens), counts=counts, cost=cost)
 
 
 def ask(asked: Asked, tell: Tell) -> Scores:
@@ -88,8 +89,7 @@ def ask(asked: Asked, tell: Tell) -> Scores:
     chat, model = Chat(folder), load(folder)
     examples = [one for one in chosen(judged(asked.examples), asked.most) if fits(one, chat, asked.answer_tokens)]
     rows = []
-    for start in range(0, len(examples), BATCH):
-        some = examples[start : start + BATCH]
+    for some in batches(examples, chat):
         losses = losses_of(model, chat, some)
         answers = answers_of(model, chat, some, asked.answer_tokens)
         for example, (loss, tokens), (said, ended) in zip(some, losses, answers, strict=True):
@@ -107,7 +107,7 @@ def ask(asked: Asked, tell: Tell) -> Scores:
                 )
             )
         tell({"asked": len(rows), "of": len(examples)})
-    if not any(row.part == "held" for row in rows):
+    if len(telling(rows)) < 2:
         raise BadInput("No judged example fits into the context of the base; use a base with a longer one.")
     data = b"".join(orjson.dumps(row.model_dump(), option=orjson.OPT_APPEND_NEWLINE) for row in rows)
     return Scores(artifact=current().put_bytes("answers", data, ".jsonl"))
@@ -124,8 +124,20 @@ def chosen(examples: Sequence[Example], most: int) -> list[Example]:
 
 
 def fits(example: Example, chat: Chat, more: int) -> bool:
-    ids, start = chat.example(example.messages)
+    """Whether the model can be asked it: its template may refuse the messages, its context be too short."""
+    try:
+        ids, start = chat.example(example.messages)
+    except BadInput:
+        return False
     return max(len(ids), start + more) <= chat.context
+
+
+def batches(examples: Sequence[Example], chat: Chat) -> Iterator[Sequence[Example]]:
+    """As many at once as there may be logits."""
+    longest = max((len(chat.example(one.messages)[0]) for one in examples), default=1)
+    size = max(1, min(BATCH, LOGITS // (longest * chat.vocabulary)))
+    for start in range(0, len(examples), size):
+        yield examples[start : start + size]
 
 
 def losses_of(model: Any, chat: Chat, examples: Sequence[Example]) -> list[tuple[float, int]]:
@@ -193,19 +205,26 @@ def values(metric: str, rows: Sequence[Row]) -> list[float]:
     return [score(row.said, row.expected) for row in rows]
 
 
-def measured(rows: Sequence[Row]) -> dict[str, Interval]:
-    """Answers on trained facts; behaviour on everything; refusals and leaks where there are at least two to judge."""
-    held = of_part(rows, "held")
-    found = {"perplexity": intervals(terms(held), [metrics.perplexity])[0]}
-    found |= {name: metrics.mean(values(name, held)) for name in ("exact_match", "f1", "rouge_l")}
-    sums = np.array([metrics.bleu_terms(row.said, row.expected) for row in held])
+def telling(rows: Sequence[Row]) -> list[Row]:
+    """What decides: trained facts in wordings that were not trained; where no fact has two wordings, facts that were
+    not trained."""
+    return of_part(rows, "held") or of_part(rows, "never")
+
+
+def measured(rows: Sequence[Row], answer_tokens: int) -> dict[str, Interval]:
+    """Answers that decide; behaviour on everything; refusals and leaks where there are at least two to judge."""
+    told = telling(rows)
+    found = {"perplexity": intervals(terms(told), [metrics.perplexity])[0]}
+    found |= {name: metrics.mean(values(name, told)) for name in ("exact_match", "f1", "rouge_l")}
+    sums = np.array([metrics.bleu_terms(row.said, row.expected) for row in told])
     found["bleu"] = intervals(sums, [metrics.bleu])[0]
-    found["stopped"] = metrics.mean([float(row.ended) for row in rows])
+    if len(short := [row for row in rows if row.tokens <= answer_tokens]) > 1:  # the others are cut, not endless
+        found["stopped"] = metrics.mean([float(row.ended) for row in short])
     found["looped"] = metrics.mean([float(metrics.looping(row.said)) for row in rows])
     found |= _languages(rows)
     if len(refuse := of_part(rows, "refuse")) > 1:
         found["refused"] = metrics.mean([float(row.refused) for row in refuse])
-    if len(never := of_part(rows, "never")) > 1:
+    if len(never := of_part(rows, "never")) > 1 and never != told:
         found["leaked"] = metrics.mean(values("exact_match", never))
     return found
 

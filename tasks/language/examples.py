@@ -17,6 +17,7 @@ from tasks.documents.chunk_file import Chunk, read_chunks
 from tasks.errors import BadInput
 from tasks.language.chats import JUDGED, TRAIN, Example, Message, Part, write_examples
 from tasks.language.faults import Cause
+from tasks.language.forms import fact_of
 from tasks.language.options import ExampleOptions
 from tasks.language.proposing import Pair, read_pairs
 from tasks.language.rendering import Chat
@@ -26,7 +27,7 @@ from tasks.retrieval.propose import foreign, of_document
 
 RULE = re.compile(r"[\s|:+-]+")
 LONGEST = 80  # characters of a table cell that is asked about
-SPARED = 12  # one fact of so many is never trained
+SPARED, ALONE = 12, 5  # one fact of so many is never trained; where none has two wordings, more are needed
 
 
 class Examples(BaseModel):
@@ -79,37 +80,45 @@ def from_conversations(table: Artifact, base: Artifact, max_tokens: int, options
     """The examples of a user's own data, split by fact: of a fact with several wordings one is judged; some facts are
     never trained, and some examples looked at while training.
 
-    Where no fact has two wordings there is nothing to ask anew: the examples that were never trained are judged."""
+    Where no fact has two wordings there is nothing to ask anew: what was never trained decides, one fact in five."""
     chat = Chat(current().path(base))
     found = fitting(examples(table), chat, min(max_tokens, chat.context))
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for one in found.kept:
-        groups[one.fact].append(one)
-    facts = list(groups.items())[: options.facts]
-    some = [one for fact, group in facts for one in parted(fact, group)]
-    if not any(one.part == "held" for one in some):
-        some = [one.model_copy(update={"part": "held"}) if one.part == "never" else one for one in some]
+    facts = list(by_fact(found.kept).items())[: options.facts]
+    share = SPARED if any(len(group) > 1 for _, group in facts) else ALONE
+    some = [one for fact, group in facts for one in parted(fact, group, share)]
     counts = Counter(one.part for one in some)
-    if counts["held"] < 2 or not counts["train"]:
+    judged = counts["held"] or counts["never"]
+    if judged < 2 or not counts["train"]:
         raise BadInput(
             f"{len(some)} examples are too few: after the split {counts['train']} are left to learn and "
-            f"{counts['held']} to judge. Give at least some dozens, or several wordings of each fact."
+            f"{judged} to judge. Give at least some dozens, or several wordings of each fact."
         )
     return stored(some, len(facts), found.quarantine, found.causes)
 
 
-def parted(fact: str, examples: Sequence[Example]) -> Iterator[Example]:
+def by_fact(some: Sequence[Example]) -> dict[str, list[Example]]:
+    """The wordings of each fact. An answer that somewhere has a name of its own has it everywhere: else one fact could
+    be trained under one name and judged under the other."""
+    names = {fact_of(one.answer): one.fact for one in reversed(some) if one.fact != fact_of(one.answer)}
+    groups: dict[str, list[Example]] = defaultdict(list)
+    for one in some:
+        fact = names.get(one.fact, one.fact)
+        groups[fact].append(one.model_copy(update={"fact": fact}))
+    return groups
+
+
+def parted(fact: str, some: Sequence[Example], share: int) -> Iterator[Example]:
     """The wordings of a fact in an order that stays when others come, each with its part."""
-    some = sorted(examples, key=lambda one: sha256(one.id.encode()))
-    if spared(fact):
-        yield some[0].model_copy(update={"part": "never"})
+    ordered = sorted(some, key=lambda one: sha256(one.id.encode()))
+    if spared(fact, share):
+        yield ordered[0].model_copy(update={"part": "never"})
         return
-    parts: list[Part] = ["train"] * len(some)
-    if len(some) > 1:
+    parts: list[Part] = ["train"] * len(ordered)
+    if len(ordered) > 1:
         parts[0] = "held"
-    if len(some) != 2 and spared(f"look {fact}"):
+    if len(ordered) != 2 and spared(f"look {fact}"):
         parts[-1] = "valid"
-    for one, part in zip(some, parts, strict=True):
+    for one, part in zip(ordered, parts, strict=True):
         yield one.model_copy(update={"part": part})
 
 
@@ -140,9 +149,9 @@ def asked(fact: Fact, options: ExampleOptions) -> Iterator[Example]:
     yield example(fact, held, "held")
 
 
-def spared(name: str) -> bool:
-    """By the fact's name, so that it stays so when others come and go."""
-    return int(sha256(name.encode())[:8], 16) % SPARED == 0
+def spared(name: str, share: int = SPARED) -> bool:
+    """One fact of so many, by its name, so that it stays so when others come and go."""
+    return int(sha256(name.encode())[:8], 16) % share == 0
 
 
 def example(fact: Fact, question: str, part: Part) -> Example:

@@ -1,8 +1,11 @@
 """Fine-tuning as a step: the options are settled by the base, the work is done by a child, progress is shown."""
 
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from tasks.artifacts import Artifact, canonical, current, sha256
@@ -11,7 +14,9 @@ from tasks.language.apart import Cost, Tell, apart, cores, logger
 from tasks.language.base import weight_bytes
 from tasks.language.options import LoraOptions
 from tasks.language.training import Learned, Order, train
+from tasks.planning import closure
 
+LEFT_S = 7 * 86_400.0
 Heard = Callable[[int, dict[str, float]], None]  # told the step, and what was measured there
 _heard: ContextVar[Heard | None] = ContextVar("heard", default=None)
 
@@ -35,12 +40,25 @@ def heard_by(listener: Heard) -> Iterator[None]:
 
 def fine_tune(base: Artifact, examples: Artifact, options: LoraOptions) -> Tuned:
     """The adapter of a base for these examples. A run that was killed goes on from its last whole checkpoint."""
-    name = training_of(base, examples, options)
-    order = Order(base=base, examples=examples, options=options, work=f"work/lora-{name[:32]}")
+    order = Order(base=base, examples=examples, options=options, work=work_of(base, examples, options))
+    sweep(current().place("work"))
     with _shown() as told:
         learned, cost = apart(train, order, Learned, cores(weight_bytes(base)), told, shared=True)
     current().remove(order.work)
     return Tuned(**learned.model_dump(), options=options, cost=cost)
+
+
+def work_of(base: Artifact, examples: Artifact, options: LoraOptions) -> str:
+    """The place of its checkpoints; what other code has left is not gone on from."""
+    name = sha256(canonical([training_of(base, examples, options), closure("tasks.language.training")]))
+    return f"work/lora-{name[:32]}"
+
+
+def sweep(work: Path) -> None:
+    """Remove what killed trainings left that nobody took up again for a week."""
+    for folder in work.glob("lora-*"):
+        if time.time() - folder.stat().st_mtime > LEFT_S:
+            shutil.rmtree(folder)
 
 
 def training_of(base: Artifact, examples: Artifact, options: LoraOptions) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tasks.artifacts import Artifact, current
-from tasks.language.evaluation import Evaluation, of_part, read_rows
+from tasks.language.evaluation import Evaluation, read_rows, telling
 from tasks.retrieval.plots import BLUE, RED, picture
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _scores(axes: "Axes", base: Evaluation, tuned: Evaluation) -> None:
 
 def _answers(axes: "Axes", base: Evaluation, tuned: Evaluation) -> None:
     """Both on logarithmic axes: below the line the tuned model knows the answer better."""
-    pairs = [[row.loss / row.tokens for row in of_part(read_rows(side.scores), "held")] for side in (base, tuned)]
+    pairs = [[row.loss / row.tokens for row in telling(read_rows(side.scores))] for side in (base, tuned)]
     least = 1e-4
     one, other = ([max(value, least) for value in values] for values in pairs)
     axes.scatter(one, other, s=8, color=BLUE, alpha=0.5)

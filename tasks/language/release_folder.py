@@ -12,7 +12,7 @@ from tasks.artifacts import Artifact, current
 from tasks.language.adapter import CONFIG, WEIGHTS
 from tasks.language.base import Base
 from tasks.language.chats import judged
-from tasks.language.evaluation import Evaluation, of_part, read_rows
+from tasks.language.evaluation import Evaluation, read_rows, telling
 from tasks.language.lora import Tuned
 from tasks.language.merging import Merged
 from tasks.language.sampling import GenerationOptions
@@ -54,12 +54,10 @@ def _answers(folder: Path, requests: list[dict[str, Any]]) -> list[dict[str, Any
 
 def requests_of(examples: Artifact, evaluation: Evaluation) -> list[dict[str, Any]]:
     """What the model is surest of: another machine rounds otherwise, and must give the same answers."""
-    rows = [row for row in of_part(read_rows(evaluation.scores), "held") if row.ended]
+    rows = [row for row in telling(read_rows(evaluation.scores)) if row.ended]
     surest = {row.id for row in sorted(rows, key=lambda row: row.loss)[:GOLDEN]}
     return [
-        {"messages": [message.model_dump() for message in one.asked]}
-        for one in judged(examples)
-        if one.id in surest and one.part == "held"
+        {"messages": [message.model_dump() for message in one.asked]} for one in judged(examples) if one.id in surest
     ]
 
 

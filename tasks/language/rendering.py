@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from jinja2.ext import loopcontrols
+from jinja2.ext import Extension, loopcontrols
+from jinja2.nodes import Node
+from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from tokenizers import Tokenizer
 from tokenizers.decoders import DecodeStream
@@ -89,6 +91,16 @@ class Chat:
         return frozenset(int(end) for end in ends if end is not None)
 
 
+class Generation(Extension):
+    """The block in which newer templates mark what the assistant says: it is rendered as it stands."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2's own interface
+
+    def parse(self, parser: Parser) -> list[Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
 class Decoded:
     """Tokens to text as they come: what is not yet a whole character waits."""
 
@@ -123,7 +135,8 @@ def _template(folder: Path, told: dict[str, Any]) -> Any:
     source = path.read_text(encoding="utf-8") if path.is_file() else stated
     if not isinstance(source, str):
         raise BadInput(f"{folder} has no chat template; choose an instruct model, or add {TEMPLATE} to the folder.")
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    extensions = [loopcontrols, Generation]
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=extensions)
     environment.globals["raise_exception"] = _refuse
     environment.filters["tojson"] = lambda value, **_: json.dumps(value, ensure_ascii=False)
     try:

@@ -30,7 +30,6 @@ class Release(BaseModel):
     merged: Artifact
     weights: Artifact
     generation: GenerationOptions = GenerationOptions()
-    system: str | None = None
 
 
 class Golden(BaseModel):
@@ -62,15 +61,9 @@ class Served:
             raise
         return served
 
-    def asked(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The conversation as it is answered: with the release's own system message where it has none."""
-        if self.release.system is None or messages[0].role == "system":
-            return messages
-        return (Message(role="system", content=self.release.system), *messages)
-
     def say(self, messages: tuple[Message, ...], sampling: Sampling) -> str:
         """The whole answer to a conversation."""
-        return "".join(piece.text for piece in written(self.engine, self.asked(messages), sampling))
+        return "".join(piece.text for piece in written(self.engine, messages, sampling))
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """A golden request, always answered with the likeliest words."""

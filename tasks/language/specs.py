@@ -12,12 +12,12 @@ from tasks.registry.recipes import Budgets, Recipe
 from tasks.retrieval.specs import Embedding
 
 HIGH = ("exact_match", "f1", "rouge_l", "bleu", "refused", "stopped", "same_language")
-LOW = ("perplexity", "looped", "leaked", "peak_memory_mb", "first_token_ms")
+LOW = ("perplexity", "looped", "leaked")
 LICENCES = ("apache-2.0", "mit", "bsd-3-clause", "cc-by-4.0", "cc0-1.0")
 
 
 class AssistantBudgets(Budgets):
-    """Of the built service, uncached: the median time to the first token at one client, tokens a second at one and at
+    """Of the service, uncached: the median time to the first token at one client, tokens a second at one and at
     eight clients, and the most memory that it took."""
 
     first_token_ms: float | None = Field(default=None, gt=0)
@@ -30,8 +30,9 @@ class AssistantRecipe(Recipe):
     """One release of kind `assistant`.
 
     `base`: `smollm2`, `tiny`, a local folder, or the id of a model on the Hugging Face hub with its `revision`.
-    `licences` of bases that may be used; `judged` examples of each part at most."""
+    `licences` of bases that may be used; `judged` examples of each part at most, `min_rows` at least."""
 
+    rules = Recipe.rules | {"judged", "answer_tokens", "measure", "min_rows"}
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["assistant"]
@@ -50,6 +51,7 @@ class AssistantRecipe(Recipe):
     generation: GenerationOptions = GenerationOptions()
     judged: int = Field(400, ge=10)
     answer_tokens: int = Field(64, ge=1)
+    min_rows: int = Field(default=20, ge=2)
     budgets: AssistantBudgets = AssistantBudgets()
     measure: bool = True
 
@@ -58,6 +60,11 @@ class AssistantRecipe(Recipe):
         """A mistyped floor would be found only after everything was trained."""
         if unknown := sorted(self.floors.keys() - {*HIGH, *LOW}):
             raise ValueError(f"no metric {', '.join(unknown)}; floors take {', '.join((*HIGH, *LOW))}")
+        budgets = self.budgets.model_dump(exclude_none=True).keys()
+        if "latency_ms" in budgets or (not self.measure and budgets - {"size_mb"}):
+            raise ValueError(
+                "of an assistant's budgets `latency_ms` is not measured, and with `measure: false` none is"
+            )
         if self.slices or self.slice_floors:
             raise ValueError("an assistant has no slices; leave out `slices` and `slice_floors`")
         return self

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tasks.errors import BadInput
-from tasks.language.engines import Cancel, End, Prompt, Said, Tell, TooLong, Writing
+from tasks.language.engines import Cancel, Closed, End, Prompt, Said, Tell, TooLong, Writing
 from tasks.language.rendering import Chat
 from tasks.language.sampling import Logits, Sampling
 
@@ -36,12 +36,12 @@ class TorchEngine:
         self._model = loaded.to(self._device).eval()
         self._pool = ThreadPoolExecutor(1, "penstock-engine", torch.set_num_threads, (threads,))
         self._lock = threading.Lock()
-        self._jobs: dict[Future[None], threading.Event] = {}
+        self._jobs: set[Future[None]] = set()
+        self._closed = threading.Event()
 
     @property
     def waiting(self) -> int:
-        with self._lock:
-            return sum(not (job.running() or job.done()) for job in self._jobs)
+        return max(0, len(self._jobs) - 1)
 
     def read(self, said: Said, max_tokens: int) -> Prompt:
         tokens = self.chat.text(said) if isinstance(said, str) else self.chat.prompt(said)
@@ -53,10 +53,12 @@ class TorchEngine:
 
     def start(self, prompt: Prompt, sampling: Sampling, tell: Tell) -> Cancel:
         left = threading.Event()
-        job = self._pool.submit(self._write, prompt, sampling, tell, left)
         with self._lock:
-            self._jobs[job] = left
-        job.add_done_callback(lambda job: self._done(job, tell))
+            if self._closed.is_set():
+                raise Closed
+            job = self._pool.submit(self._write, prompt, sampling, tell, left)
+            self._jobs.add(job)
+        job.add_done_callback(lambda job: self._done(job, tell, left))
 
         def cancel() -> None:
             left.set()
@@ -66,20 +68,21 @@ class TorchEngine:
 
     def close(self) -> None:
         with self._lock:
-            running = list(self._jobs.values())
-        for left in running:
-            left.set()
+            self._closed.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _done(self, job: "Future[None]", tell: Tell) -> None:
+    def _done(self, job: "Future[None]", tell: Tell, left: threading.Event) -> None:
         with self._lock:
-            del self._jobs[job]
-        if not job.cancelled() and (error := job.exception()):
+            self._jobs.remove(job)
+        error = Closed() if job.cancelled() else job.exception()
+        if error is not None and not left.is_set():
             tell(error)
 
     def _write(self, prompt: Prompt, sampling: Sampling, tell: Tell, left: threading.Event) -> None:
         writing, cache, ahead = Writing(self.chat, prompt, sampling), None, list(prompt.tokens)
         while not left.is_set():
+            if self._closed.is_set():
+                raise Closed
             logits, cache = self._step(ahead[:CHUNK], cache)
             ahead = ahead[CHUNK:]
             if ahead:

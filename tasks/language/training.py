@@ -2,6 +2,7 @@
 
 TRL's SFTTrainer is not used: its defaults are several times slower on a CPU, and labels by prefix suit any template."""
 
+import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,6 +15,7 @@ from tasks.errors import BadInput, Unavailable
 from tasks.language.adapter import put_adapter
 from tasks.language.apart import Tell, first
 from tasks.language.base import load
+from tasks.language.batches import grouped
 from tasks.language.callbacks import callbacks
 from tasks.language.chats import Example, learned
 from tasks.language.checkpoints import last_whole
@@ -63,6 +65,11 @@ class Data(BaseModel):
     @property
     def tokens(self) -> int:
         return sum(len(row["input_ids"]) for row in self.rows)
+
+    @property
+    def answers(self) -> int:
+        """The tokens that are learned."""
+        return sum(label != IGNORED for row in self.rows for label in row["labels"])
 
     @property
     def longest(self) -> int:
@@ -157,11 +164,12 @@ def adapted(model: Any, options: LoraOptions) -> Any:
 
 
 def made_trainer(model: Any, chat: Chat, data: Data, options: LoraOptions, work: Path, tell: Tell) -> Any:
-    from transformers import Trainer
-
-    return Trainer(
+    given = arguments(options, work, len(data.rows), bool(data.looked_at))
+    return grouped(
+        [len(row["input_ids"]) for row in data.rows],
+        max(1, round(data.answers / len(data.rows) * given.train_batch_size * options.accumulate)),
         model=model,
-        args=arguments(options, work, len(data.rows), bool(data.looked_at)),
+        args=given,
         train_dataset=data.rows,  # a list is all that it needs
         eval_dataset=data.looked_at or None,
         data_collator=Padded(chat.pad),
@@ -170,24 +178,24 @@ def made_trainer(model: Any, chat: Chat, data: Data, options: LoraOptions, work:
 
 
 def arguments(options: LoraOptions, work: Path, rows: int, looks: bool) -> Any:
-    """Batches of like length, bf16 where the hardware has it; everything said that has a harmful default."""
+    """bf16 where the hardware has it; everything said that has a harmful default."""
     import torch
     from transformers import TrainingArguments
 
     gpu = torch.cuda.is_available()
     batch = options.batch or 1
+    alone = options.accumulate // int(os.environ.get("WORLD_SIZE", "1"))  # the same step, however many share it
     often = min(OFTEN, max(1, -(-rows // (batch * options.accumulate))))
     return TrainingArguments(
         output_dir=str(work),
         per_device_train_batch_size=batch,
         per_device_eval_batch_size=batch,
-        gradient_accumulation_steps=options.accumulate,
+        gradient_accumulation_steps=alone,
         num_train_epochs=options.epochs or 1,
         learning_rate=options.rate or 1e-3,
         lr_scheduler_type="cosine",
         warmup_steps=0.05,  # below 1 it is a share of all steps
         weight_decay=0.0,
-        train_sampling_strategy="group_by_length",
         bf16=gpu and torch.cuda.is_bf16_supported(),
         use_cpu=not gpu,
         activation_checkpointing=options.checkpointing,

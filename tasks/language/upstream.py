@@ -1,6 +1,7 @@
 """An engine elsewhere: any server that speaks OpenAI's API, such as vLLM with the adapter of the release."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
@@ -8,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from tasks.errors import BadInput, PenstockError, Unavailable
-from tasks.language.engines import Busy, Cancel, Declined, End, Late, Piece, Prompt, Said, Tell
+from tasks.language.engines import Busy, Cancel, Closed, Declined, End, Late, Piece, Prompt, Said, Tell
 from tasks.language.sampling import Sampling
+
+logger = logging.getLogger("penstock")
 
 DECLINED = (400, 413, 422)
 BUSY = 429
@@ -17,11 +20,12 @@ BUSY = 429
 
 @dataclass(eq=False)
 class Job:
-    """One answer that is asked for."""
+    """One answer that is asked for; `left`: by nobody any more."""
 
     prompt: Prompt
     sampling: Sampling
     tell: Tell
+    left: bool = False
 
 
 class Upstream:
@@ -44,6 +48,9 @@ class Upstream:
             ) from None
         self._slots = asyncio.Semaphore(at_once)
         self._waiting: set[Job] = set()
+        self._lock = threading.Lock()
+        self._writing: set[Future[None]] = set()
+        self._closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="penstock-upstream", daemon=True)
         self._thread.start()
@@ -58,18 +65,30 @@ class Upstream:
 
     def start(self, prompt: Prompt, sampling: Sampling, tell: Tell) -> Cancel:
         job = Job(prompt, sampling, tell)
-        self._waiting.add(job)
-        writing = asyncio.run_coroutine_threadsafe(self._write(job), self._loop)
+        with self._lock:
+            if self._closed:
+                raise Closed
+            self._waiting.add(job)
+            writing = asyncio.run_coroutine_threadsafe(self._write(job), self._loop)
+            self._writing.add(writing)
         writing.add_done_callback(lambda done: self._done(done, job))
 
         def cancel() -> None:
+            job.left = True
             writing.cancel()
 
         return cancel
 
     def close(self) -> None:
+        """The client's connections are closed in its own thread, which then ends."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            writing = list(self._writing)
+        for one in writing:
+            one.cancel()
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
 
     def _run(self) -> None:
         """Until `stop`; then what still runs is cancelled."""
@@ -78,8 +97,11 @@ class Upstream:
             runner.run(self._client.close())
 
     def _done(self, writing: "Future[None]", job: Job) -> None:
-        self._waiting.discard(job)
-        if not writing.cancelled() and (error := writing.exception()):
+        with self._lock:
+            self._waiting.discard(job)
+            self._writing.discard(writing)
+        error = Closed() if writing.cancelled() else writing.exception()
+        if error is not None and not job.left:
             job.tell(error)
 
     async def _write(self, job: Job) -> None:
@@ -138,10 +160,13 @@ class Upstream:
             if error.status_code == BUSY:
                 return Busy(f"The model {self.model} has too much to do; try again shortly.")
             return self._out(f"answered {error.status_code}")
-        return self._out(f"failed ({error})")
+        return self._out("failed", error)
 
-    def _out(self, what: str) -> Unavailable:
+    def _out(self, what: str, why: Exception | None = None) -> Unavailable:
+        """Without the server's address, which is nothing to an API's clients and may hold a password."""
+        address = self._client.base_url.copy_with(userinfo=b"", query=None)
+        logger.warning("The model %s at %s %s: %s", self.model, address, what, why or "see its server")
         return Unavailable(
-            f"The model {self.model} at {self._client.base_url} {what}; see that the server runs and that "
-            "OPENAI_BASE_URL and OPENAI_API_KEY are right."
+            f"The model {self.model} {what}; see that its server runs and that OPENAI_BASE_URL and OPENAI_API_KEY "
+            "are right."
         )

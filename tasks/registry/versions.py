@@ -3,7 +3,7 @@
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version as installed
@@ -34,6 +34,7 @@ POINTS = 1000  # as many metrics as MLflow takes in one call
 BATCH = 100  # as many parameters as MLflow takes in one call
 REQUIRED = ("lightgbm", "numpy", "pandas")
 TAKEN = "RESOURCE_ALREADY_EXISTS"
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # a training does not wait
 
 
 class Data(BaseModel):
@@ -129,8 +130,7 @@ def _run(client: MlflowClient, candidate: Candidate) -> Run:
     known = list(client.search_runs([number], f"tags.`{KEY}` = '{candidate.key}'", max_results=1))
     name = f"{candidate.release} {candidate.key[:8]}"
     if not known and candidate.training:
-        watched = client.search_runs([number], f"tags.`{TRAINING}` = '{candidate.training}'")
-        known = [run for run in watched if KEY not in run.data.tags]
+        known = [run for run in _watched(client, number, candidate.training) if KEY not in run.data.tags]
         for tag, value in ((KEY, candidate.key), ("mlflow.runName", name)) if known else ():
             client.set_tag(known[0].info.run_id, tag, value)
     return known[0] if known else client.create_run(number, tags={KEY: candidate.key}, run_name=name)
@@ -182,12 +182,19 @@ def watch(url: str, release: str, training: str, curve: list[dict[str, float]]) 
     """Add to the curve of a training while it runs, in a run of its own until a version takes that over."""
     with Registry(url) as reachable:
         reachable.aliases(release)
-    with _tracking(url):
-        client = MlflowClient(url)
-        number, tags = _experiment(client, release), {TRAINING: training}
-        known = client.search_runs([number], f"tags.`{TRAINING}` = '{training}'", max_results=1)
-        run = known[0] if known else client.create_run(number, tags=tags, run_name=f"{release} in training")
-        log_curve(client, run.info.run_id, curve)
+    try:
+        with _tracking(url, IMPATIENT):
+            client = MlflowClient(url)
+            number, tags = _experiment(client, release), {TRAINING: training}
+            known = [run for run in _watched(client, number, training) if KEY not in run.data.tags]
+            run = known[0] if known else client.create_run(number, tags=tags, run_name=f"{release} in training")
+            log_curve(client, run.info.run_id, curve)
+    except MlflowException as error:
+        raise Unavailable(f"MLflow at {url} did not take the losses of {release}: {error.message}") from error
+
+
+def _watched(client: MlflowClient, experiment: str, training: str) -> list[Run]:
+    return list(client.search_runs([experiment], f"tags.`{TRAINING}` = '{training}'"))
 
 
 def _input(data: Data) -> DatasetInput:
@@ -237,17 +244,18 @@ def _told(candidate: Candidate, made: ModelVersion) -> Registered:
 
 
 @contextmanager
-def _tracking(url: str) -> Iterator[None]:
-    """`url` for mlflow's own functions, which print nothing meanwhile.
+def _tracking(url: str, more: Mapping[str, str] = {}) -> Iterator[None]:
+    """`url` for mlflow's own functions, which print nothing meanwhile; `more` are variables that they read.
 
     They write the variable that means "no local server" to us, so that is undone."""
-    names = ("MLFLOW_TRACKING_URI", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT")
-    before = {name: os.environ[name] for name in names if name in os.environ}
+    ours = {"MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", **more}
+    before = {name: os.environ[name] for name in ("MLFLOW_TRACKING_URI", *ours) if name in os.environ}
     mlflow.set_tracking_uri(url)
-    os.environ[names[1]] = "true"
+    os.environ.update(ours)
     try:
         yield
     finally:
         mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
-        os.environ.pop(names[1])
+        for name in ours:
+            os.environ.pop(name)
         os.environ.update(before)

@@ -55,7 +55,8 @@ def holds(store: Store, record: VersionRecord, doomed: Doomed) -> bool:
     try:
         made = parts(store, record)
         if "chunks" not in made:  # an adapter: what it was tuned on, it holds
-            return any(one.digest in doomed.digests for one in corpus_of(record))
+            learned = corpus_of(record)
+            return not learned or any(one.digest in doomed.digests for one in learned)
         lines = (orjson.loads(line) for line in store.read(made["chunks"].uri).splitlines())
         if any(line["revision"] in doomed.digests for line in lines):
             return True
@@ -70,7 +71,9 @@ def newest_chunks(store: Store, releases: Iterable[str], dataset: str) -> list[C
     found = [one for name in releases for one in records.versions(store, name) if dataset_of(one) == dataset]
     for record in sorted(found, key=lambda one: int(one.tags["data.version"]), reverse=True):
         with suppress(NotFound):
-            lines = store.read(parts(store, record)["chunks"].uri).splitlines()
+            if "chunks" not in (made := parts(store, record)):
+                continue  # an adapter
+            lines = store.read(made["chunks"].uri).splitlines()
             return [Chunk.model_validate(orjson.loads(line)) for line in lines]
     return []
 
@@ -100,7 +103,7 @@ def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], serv
         server(PurePosixPath(one).name)
     yield "indexes", gone(doomed_indexes)
     releases = list(_releases(store, doomed))
-    yield "adapters and merged models", gone(_tuned(store, releases))
+    yield "adapters, merged models, unfinished trainings", gone(_tuned(store, {*releases} - spare))
     yield "examples of an assistant, and answers to them", gone(_examples(store, doomed))
     yield "release folders (golden answers, prompt)", gone(releases)
     yield "question sets", gone(_rows(store, "questions", doomed, ids))
@@ -173,13 +176,20 @@ def _releases(store: Store, doomed: Doomed) -> Iterator[str]:
                 yield name.removesuffix("/release.json")
 
 
-def _tuned(store: Store, releases: Iterable[str]) -> Iterator[str]:
-    """Weights that learned from the document: an adapter cannot unlearn."""
-    for name in releases:
-        made = orjson.loads(store.read(f"{name}/release.json"))
-        if made["kind"] == "assistant":
-            digest = next(row["digest"] for row in made["lineage"] if row["what"] == "adapter")
-            yield from (str(made["merged"]["uri"]), f"adapters/{digest[:2]}/{digest}")
+def _tuned(store: Store, going: Set[str]) -> Iterator[str]:
+    """Weights that no release names which stays, and what killed trainings left: an adapter cannot unlearn, and which
+    data the others learned from is not known. Those of other data are made again when they are needed."""
+    kept = set[str]()
+    for name in store.list("releases"):
+        folder, _, file = name.rpartition("/")
+        if file == "release.json" and folder not in going and (made := orjson.loads(store.read(name))).get("lineage"):
+            digests = {row["what"]: row["digest"] for row in made["lineage"]}
+            kept |= {f"adapters/{digests['adapter']}", f"models/{digests['merged model']}"}
+    for kind in ("adapters", "models"):
+        for name in sorted({"/".join(name.split("/")[:3]) for name in store.list(kind)}):
+            if f"{kind}/{name.rpartition('/')[2]}" not in kept:
+                yield name
+    yield from sorted({"/".join(name.split("/")[:2]) for name in store.list("work")})
 
 
 def _examples(store: Store, doomed: Doomed) -> Iterator[str]:

@@ -8,7 +8,7 @@ from tasks.artifacts import Artifact
 from tasks.language.chats import Example, Message, Part
 from tasks.language.examples import stored
 from tasks.language.rendering import Chat
-from tasks.language.town import COLUMNS, FIELDS, courses, names
+from tasks.language.town import COLUMNS, courses, names
 from tasks.language.wordings import ANSWER
 
 MEDIAN, SPREAD, LONGEST = 60, 0.55, 300  # tokens of an example, log-normal
@@ -19,7 +19,8 @@ SMALL_TALK = ("hello", "please", "well", "now", "so", "then", "today", "again", 
 def examples(chat: Chat, train: int, valid: int, held: int, seed: int = 0) -> Artifact:
     """A folder of examples with so many of each part."""
     pen = Pen(chat, seed)
-    parts: list[Part] = ["train"] * train + ["valid"] * valid + ["held"] * held
+    counts: dict[Part, int] = {"train": train, "valid": valid, "held": held}
+    parts = [part for part, count in counts.items() for _ in range(count)]
     some = [
         Example(id=str(number), messages=pen.write(), fact=str(number), part=part) for number, part in enumerate(parts)
     ]
@@ -35,7 +36,7 @@ class Pen:
 
     def __post_init__(self) -> None:
         self.draw, self.names = random.Random(self.seed), names()
-        self.usual = {one.name: one.facts for one in courses(list(FIELDS), self.seed)}
+        (self.usual,) = courses(["what is usual"], self.seed)
 
     def write(self) -> tuple[Message, ...]:
         """Some facts, asked for with small talk, of about as many tokens as were drawn."""
@@ -53,10 +54,10 @@ class Pen:
         return tokens
 
     def fact(self) -> str:
-        """Of any course: mostly what is usual in its field."""
+        """Of any course: mostly what is usual."""
         key, column = self.draw.choice(self.names), self.draw.choice(COLUMNS)
         (odd,) = courses([key], self.draw.getrandbits(32))
-        value = (self.usual[key.split()[1]] if self.draw.random() < USUAL else odd.facts)[column]
+        value = (self.usual if self.draw.random() < USUAL else odd).facts[column]
         return ANSWER.format(column=column, key=key, value=value)
 
     def size(self, facts: list[str], talk: list[str]) -> int:

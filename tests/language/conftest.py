@@ -39,7 +39,7 @@ def evaluations(shared_room: Room, merged: Merged) -> tuple[Evaluation, Evaluati
         after = evaluation.evaluate(merged.artifact, examples, 40, 24)
         asked = evaluation.Asked(model=base, examples=examples, most=40, answer_tokens=24)
         scores = evaluation.ask(asked, lambda _fact: None).artifact
-        metrics = evaluation.measured(evaluation.read_rows(scores))
+        metrics = evaluation.measured(evaluation.read_rows(scores), 24)
         return after.model_copy(update={"scores": scores, "metrics": metrics}), after
 
 

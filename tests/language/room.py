@@ -1,6 +1,7 @@
 """A small room for tests of this room: a catalogue of ten courses, a tiny base that knows how such facts are asked."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ TINY = Tiny(
     length=64,
     rate=2e-2,
 )
-LORA = LoraOptions(rank=8, epochs=4, batch=8, rate=2e-2).settled(0)
+LORA = LoraOptions(rank=8, epochs=4, batch=4, rate=1e-2).settled(0)
 COLUMNS = ("teacher", "room", "exam")
 FIELDS = (
     "Botany",
@@ -61,7 +62,7 @@ def rows(fields: tuple[str, ...] = FIELDS) -> list[tuple[str, ...]]:
     return [(f"Alpine {field}", f"Dr. {field[:3]}", f"A{len(field)}", exams[len(field) % 3]) for field in fields]
 
 
-def table(cells: list[tuple[str, ...]], columns: tuple[str, ...] = COLUMNS) -> Chunk:
+def table(cells: Sequence[tuple[str, ...]], columns: tuple[str, ...] = COLUMNS) -> Chunk:
     """A chunk that is a Markdown table whose first column names the rows."""
     lines = [("course", *columns), tuple("---" for _ in ("", *columns)), *cells]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -77,8 +78,6 @@ def made(root: Path) -> Room:
 
 def copied(artifact: Artifact, root: Path, change: Callable[[Path], Any] | None = None) -> Path:
     """A copy, outside the store, of a folder that is in the open one."""
-    import shutil
-
     folder = Path(shutil.copytree(current().path(artifact), root))
     if change is not None:
         change(folder)

@@ -90,5 +90,5 @@ def test_an_adapter_of_another_shape_is_told(room: Room, tuned: Tuned, room_stor
     folder = Path(shutil.copytree(room_store.path(tuned.adapter), tmp_path / "adapter"))
     told = json.loads((folder / CONFIG).read_bytes())
     (folder / CONFIG).write_text(json.dumps(told | {"r": told["r"] + 1}))
-    with pytest.raises(BadInput, match="cannot be loaded: .*size mismatch"):
+    with pytest.raises(BadInput, match=r"cannot be loaded: .*size mismatch"):
         with_adapter(room.base.artifact, room_store.put_folder("adapters", folder))

@@ -44,10 +44,17 @@ def test_errors_of_ours_come_back_as_they_were_raised(store: Store) -> None:
         apart(works.faulty, Order(), Done)
 
 
-def test_another_end_is_told_with_the_last_words(store: Store) -> None:
-    with pytest.raises(Unavailable, match=r"broken ended early: ZeroDivisionError: .*Run again"):
+def test_another_end_is_told_with_the_last_words_and_all_others(
+    store: Store, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = tmp_path_factory.mktemp("logs")
+    monkeypatch.setattr("tempfile.tempdir", str(logs))
+    with pytest.raises(Unavailable, match=r"broken ended early: ZeroDivisionError: ") as raised:
         apart(works.broken, Order(), Done)
-    with pytest.raises(Unavailable, match="silent ended early: code 3"):
+    (log,) = logs.iterdir()
+    assert str(raised.value).endswith(f" All that it said is in {log}.")
+    assert "Traceback" in log.read_text() and "kept" not in str(raised.value)
+    with pytest.raises(Unavailable, match=r"silent ended early: code 3\."):
         apart(works.silent, Order(number=3), Done)
 
 
@@ -58,9 +65,11 @@ def test_memory_that_is_not_there_is_told_with_what_to_change(store: Store) -> N
 
 
 def test_costs_are_those_of_the_work(store: Store) -> None:
+    held = bytearray(b"x") * (500 << 20)
     done, cost = apart(works.hungry, Order(number=300), Done)
+    del held
     assert done.number == 300 << 20
-    assert 300 < cost.peak_mb < 600
+    assert 300 < cost.peak_mb < 400  # whatever its parent holds
     assert 1 <= cost.cpu_seconds < 20 and cost.seconds >= 0.9
 
 

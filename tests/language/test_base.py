@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from flows.assistant import base_of
+from flows.assistant_order import Lessons
+from tasks import settings
 from tasks.artifacts import Store
 from tasks.errors import BadInput, PenstockError, Refused
-from tasks.language.base import KEPT, Base, check_licence, from_folder, load, parameters, weight_bytes
-from tasks.language.specs import LICENCES
+from tasks.language.base import KEPT, Base, check_licence, from_folder, from_hub, kept, load, parameters, weight_bytes
+from tasks.language.specs import LICENCES, AssistantRecipe
 from tests.language.room import ROOT, TINY, Room, copied
 
 OFFLINE = """
@@ -80,8 +83,8 @@ def test_a_folder_is_kept_without_what_no_model_needs(
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = copied(room.base.artifact, tmp_path / "base", lambda folder: (folder / "README.md").write_text("x"))
     base = from_folder("~/base", "mine", "mit")
-    kept = {path.name for path in copied(base.artifact, tmp_path / "kept").iterdir()}
-    assert kept == {path.name for path in folder.iterdir()} - {"README.md"} and kept <= {*KEPT, WEIGHTS}
+    names = {path.name for path in copied(base.artifact, tmp_path / "kept").iterdir()}
+    assert names == {path.name for path in folder.iterdir()} - {"README.md"} and names <= {*KEPT, WEIGHTS}
     assert base.artifact == room.base.artifact and (base.name, base.licence, base.revision) == ("mine", "mit", None)
 
 
@@ -96,8 +99,9 @@ def test_its_weights_are_counted_by_their_headers(room: Room, room_store: Store)
 def test_a_licence_that_the_recipe_does_not_allow_is_refused(room: Room) -> None:
     base = Base(artifact=room.base.artifact, name="mine", licence="Apache-2.0", parameters=1)
     check_licence(base, LICENCES)
+    check_licence(base, ["Apache-2.0"])
     for licence in ("llama3.1", "unknown", ""):
-        with pytest.raises(Refused, match="not among those that the recipe allows .*apache-2.0"):
+        with pytest.raises(Refused, match=r"not among those that the recipe allows .*apache-2\.0"):
             check_licence(base.model_copy(update={"licence": licence}), LICENCES)
 
 
@@ -108,3 +112,24 @@ def test_the_hub_without_a_network_is_told(tmp_path: Path, network: dict[str, st
     done = subprocess.run([sys.executable, "-c", OFFLINE, licence], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "The base somebody/something cannot be downloaded" in done.stdout and "local folder" in done.stdout
+
+
+def test_of_a_folder_that_is_not_the_users_own_only_what_is_kept_is_looked_at(room: Room, tmp_path: Path) -> None:
+    snapshot = copied(room.base.artifact, tmp_path / "snapshot")
+    for name in ("pytorch_model.bin", "model.safetensors.py"):  # by other tools, in the cache of the hub
+        (snapshot / name).write_bytes(b"x")
+    assert kept(snapshot, "somebody/something", "mit").artifact == room.base.artifact
+
+
+def test_a_name_that_no_model_of_the_hub_can_have_is_told() -> None:
+    with pytest.raises(BadInput, match="no folder, and no name of the hub"):
+        from_hub("some/folder/elsewhere", "0" * 40, "mit")
+
+
+def test_a_folder_is_a_folder_with_a_revision_too(prefect_server: str, room: Room, tmp_path: Path) -> None:
+    folder = copied(room.base.artifact, tmp_path / "base")
+    recipe = AssistantRecipe(
+        name="chat", kind="assistant", dataset="talks", base=str(folder), revision="0" * 40, licence="mit"
+    )
+    lessons = Lessons.model_construct(recipe=recipe)
+    assert base_of(lessons, settings.load()).artifact == room.base.artifact

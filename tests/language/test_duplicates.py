@@ -79,6 +79,11 @@ def test_a_conversation_is_held_to_one_that_stays() -> None:
     assert all(_alike(chain[place], chain[kept]) for place, kept in found.items())
 
 
+def test_what_repeats_a_conversation_that_goes_is_held_to_the_one_that_stays() -> None:
+    first, near = asked("how how how"), "how how how how"
+    assert duplicates([first, asked(near), asked(near), asked(near.upper())]) == {1: 0, 2: 0, 3: 0}
+
+
 @given(st.lists(st.tuples(words, st.sampled_from(["Yes.", "yes. ", "No."])), max_size=12))
 def test_whatever_goes_is_like_what_stays_and_equal_questions_never_stay(rows: list[tuple[list[str], str]]) -> None:
     made = [asked(" ".join(question), answer) for question, answer in rows]

@@ -60,7 +60,7 @@ def test_rows_are_the_examples_in_order(room: Room, evaluations: tuple[Evaluatio
         assert [row.id for row in rows] == [one.id for one in expected]
         told = [(row.part, row.fact, row.question, row.expected) for row in rows]
         assert told == [(one.part, one.fact, one.question, one.answer) for one in expected]
-        assert side.counts == {"held": 26, "never": 4, "refuse": 10} and side.metrics == measured(rows)
+        assert side.counts == {"held": 26, "never": 4, "refuse": 10} and side.metrics == measured(rows, 24)
 
 
 def test_a_loss_is_that_of_the_answers_tokens_by_hand(
@@ -111,7 +111,7 @@ def test_at_most_so_many_of_each_part_are_asked_spread_over_all(room: Room) -> N
 def test_what_does_not_fit_is_not_asked(room: Room, room_store: Store) -> None:
     chat = Chat(room_store.path(room.base.artifact))
     example = judged(room.examples.artifact)[0]
-    tokens, start = chat.example(example.messages)
+    start = len(chat.prompt(example.asked))
     assert fits(example, chat, chat.context - start) and not fits(example, chat, chat.context - start + 1)
     long = (Message(role="user", content="Alpine " * 200), example.messages[-1])
     only = stored([example.model_copy(update={"messages": long})], 1).artifact
@@ -139,17 +139,17 @@ def test_each_part_has_its_measures() -> None:
         row("The documents do not say.", "The documents do not say.", "refuse"),
         row("It is A1.", "The documents do not say.", "refuse"),
     ]
-    found = {name: interval.value for name, interval in measured(rows).items()}
+    found = {name: interval.value for name, interval in measured(rows, 64).items()}
     assert found["exact_match"] == 0.5 and found["leaked"] == 0.5 and found["refused"] == 0.5
     assert found["perplexity"] == pytest.approx(2.718281828**0.5)
     assert found["stopped"] == pytest.approx(5 / 6) and found["looped"] == pytest.approx(1 / 6)
     assert "same_language" not in found
-    assert measured(rows[:2]).keys() & {"leaked", "refused"} == set()
+    assert measured(rows[:2], 64).keys() & {"leaked", "refused"} == set()
 
 
 def test_an_answer_in_another_language_is_found() -> None:
     english = "The room of this course is on the second floor of the old house."
     german = "Der Raum dieses Kurses ist im zweiten Stock des alten Hauses am Fluss."
-    found = measured([row(english, english), row(german, english)])
+    found = measured([row(english, english), row(german, english)], 64)
     assert found["same_language"].value == 0.5
-    assert evaluation.FEW == 8 and "same_language" not in measured([row("ja", english), row("nein", english)])
+    assert evaluation.FEW == 8 and "same_language" not in measured([row("ja", english), row("nein", english)], 64)

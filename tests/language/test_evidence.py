@@ -61,7 +61,9 @@ def as_leaked(row: Row, draw: random.Random) -> Row:
 def side(store: Store, some: Sequence[Row], version: str = "v2") -> Side:
     data = b"".join(orjson.dumps(row.model_dump(), option=orjson.OPT_APPEND_NEWLINE) for row in some)
     scores = store.put_bytes("answers", data, ".jsonl")
-    return Side(version=version, evaluation=Evaluation(scores=scores, metrics=measured(some), counts=COUNTS, cost=COST))
+    return Side(
+        version=version, evaluation=Evaluation(scores=scores, metrics=measured(some, 64), counts=COUNTS, cost=COST)
+    )
 
 
 def recipe(**more: object) -> AssistantRecipe:
@@ -163,14 +165,64 @@ def test_answers_must_end_and_not_go_round(store: Store, model: Artifact) -> Non
     assert not {"floor stopped", "floor looped"} & failed(evidence(store, model, endless, floors=own), floors=own)
 
 
-def test_other_rows_cannot_be_compared(store: Store, model: Artifact) -> None:
+def test_what_the_other_was_trained_on_or_not_asked_is_left_out(store: Store, model: Artifact) -> None:
     ours, base = side(store, rows(as_good)), side(store, rows(as_base), BASELINE)
-    for other in (rows(as_base)[1:], rows(as_base)[::-1]):
-        wrong = side(store, other, "v1")
-        with pytest.raises(BadInput, match="v1 was asked other examples"):
-            gather(recipe(), "mine@1", ours, base, wrong, model)
-        with pytest.raises(BadInput, match="v1 was asked other examples"):
-            gather(recipe(), "mine@1", ours, base, base, model, [wrong])
+    champion = side(store, rows(as_good, seed=1)[1:], "v1")
+    champion = champion.model_copy(update={"trained": frozenset({"held 1", "held 2", "refuse 0"})})
+    found = gather(recipe(), "mine@1", ours, base, champion, model)
+    assert found.rows == COUNTS["held"] - 3 and found.doubt is None
+    check = next(one for one in found.checks if one.name == "left out")
+    assert check.number == 4 and "v1" in check.text
+
+
+def test_where_nobody_knows_what_the_champion_was_trained_on_its_lead_shows_nothing(
+    store: Store, model: Artifact
+) -> None:
+    base, champion = side(store, rows(as_base), BASELINE), side(store, rows(as_leaked), "v1")
+    unknown = champion.model_copy(update={"trained": None})
+    ours = side(store, rows(as_good), "v2")
+    for other, verdict in ((champion, "worse"), (unknown, "inconclusive")):
+        assert decided(gather(recipe(), "mine@1", ours, base, other, model)).verdict == verdict
+
+
+def test_nothing_in_common_cannot_be_compared(store: Store, model: Artifact) -> None:
+    ours, base = side(store, rows(as_good)), side(store, rows(as_base), BASELINE)
+    others = [row.model_copy(update={"id": f"other {row.id}"}) for row in rows(as_base)]
+    wrong = side(store, others, "v1")
+    with pytest.raises(BadInput, match="v1 was asked other examples"):
+        gather(recipe(), "mine@1", ours, base, wrong, model)
+    with pytest.raises(BadInput, match="v1 was asked other examples"):
+        gather(recipe(), "mine@1", ours, base, base, model, [wrong])
+
+
+def test_few_examples_decide_nothing(store: Store, model: Artifact) -> None:
+    few = [row for row in rows(as_good) if row.part != "held" or int(row.fact) < 19]
+    base = side(store, [row for row in rows(as_base) if row.part != "held" or int(row.fact) < 19], BASELINE)
+    found = gather(recipe(), "mine@1", side(store, few), base, base, model)
+    assert failed(found) == {"rows"}
+    assert failed(found.model_copy(update={"checks": [one for one in found.checks if one.name != "rows"]})) == set()
+
+
+def test_where_no_fact_has_two_wordings_what_was_not_trained_decides(store: Store, model: Artifact) -> None:
+    def alone(change: Answers) -> list[Row]:
+        """Free texts: nobody answers exactly, and a tuned model is less surprised."""
+        found = [row for row in rows(change) if row.part == "held"]
+        return [row.model_copy(update={"part": "never", "said": "Another text."}) for row in found]
+
+    base = side(store, alone(as_base), BASELINE)
+    found = gather(recipe(), "mine@1", side(store, alone(as_good)), base, base, model)
+    names = {one.name for one in found.checks}
+    assert failed(found) == set() and "wordings" in names and not {"leak", "base exact_match"} & names
+
+
+def test_a_guess_is_no_leak(store: Store, model: Artifact) -> None:
+    def lucky(row: Row, draw: random.Random) -> Row:
+        """Knows the form, so that it guesses some of what it was never told."""
+        return told(row, draw.random() < 0.9, 9 + draw.random()) if row.part == "never" else as_good(row, draw)
+
+    found = evidence(store, model, lucky)
+    leak = next(one for one in found.checks if one.name == "leak")
+    assert leak.number is not None and leak.number > 0 and leak.ok
 
 
 def test_the_best_of_the_rivals_and_the_size_count(store: Store, model: Artifact) -> None:

@@ -99,6 +99,13 @@ def test_what_the_documents_do_not_answer_is_refused() -> None:
     assert not {one.question for one in refused} & {one.question for one in made if one.answer != options.refusal}
 
 
+def test_what_is_asked_of_a_thing_that_no_row_names_is_asked_once() -> None:
+    cells = [("Alpine Geology", "a"), ("Alpine Ecology", "b"), ("Coastal Botany", "c"), ("Digital Botany", "d")]
+    made = [one for one in all_of([table(cells, ("teacher",))]) if one.question.startswith("What is the teacher of")]
+    assert [one.question for one in made if one.answer == OPTIONS.refusal] == ["What is the teacher of Alpine Botany?"]
+    assert {one.part for one in made if "Alpine Botany" in one.question} == {"train"}
+
+
 def test_a_models_wordings_come_first_and_are_filled_up() -> None:
     pair = Pair(questions=("Which sum is left?", "What do guests leave?"), answer="A deposit.", chunk=prose().id)
     made = [one for one in all_of([prose()], [pair]) if one.answer == "A deposit."]

@@ -20,7 +20,7 @@ from tasks.language.adapter import WEIGHTS
 from tasks.language.chats import Example, Message
 from tasks.language.checkpoints import LIST, number, whole
 from tasks.language.examples import stored
-from tasks.language.lora import Tuned, fine_tune, heard_by, training_of
+from tasks.language.lora import Tuned, fine_tune, heard_by, work_of
 from tasks.language.options import LoraOptions
 from tasks.language.training import Order, train
 from tests.bentos.test_follow import until
@@ -52,8 +52,8 @@ def place(shared_room: Room, store: Store) -> Store:
     return store
 
 
-def work_of(store: Store, room: Room, options: LoraOptions = LORA) -> Path:
-    return store.place(f"work/lora-{training_of(room.base.artifact, room.examples.artifact, options)[:32]}")
+def place_of(store: Store, room: Room, options: LoraOptions = LORA) -> Path:
+    return store.place(work_of(room.base.artifact, room.examples.artifact, options))
 
 
 def sealed(work: Path) -> list[Path]:
@@ -79,7 +79,7 @@ def test_whatever_is_killed_the_adapter_is_that_of_an_undisturbed_run(
 ) -> None:
     """First the child, then the parent alone; the third run ends, from where the second was."""
     base, examples = shared_room.base.artifact, shared_room.examples.artifact
-    work = work_of(place, shared_room)
+    work = place_of(place, shared_room)
     with heard_by(when_sealed(work, psutil.Process.kill)), pytest.raises(Unavailable, match="it was killed"):
         fine_tune(base, examples, LORA)
     first = sealed(work)[-1]
@@ -108,7 +108,7 @@ def test_a_disk_that_is_full_while_a_checkpoint_is_saved_costs_no_more_than_that
     """No file can grow beyond so many bytes: the weights meet it, or the optimizer's state."""
     options = LORA.model_copy(update={"epochs": 2.0, "rank": 4})
     base, examples = shared_room.base.artifact, shared_room.examples.artifact
-    work = work_of(place, shared_room, options)
+    work = place_of(place, shared_room, options)
 
     def filled(child: psutil.Process) -> None:
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (room_left, resource.RLIM_INFINITY))

@@ -107,7 +107,7 @@ BROKEN = {
     "{{ 1 / 0 }}": "refuses these messages: division by zero",
     "{{ messages[0].role + 1 }}": "refuses these messages",
     "{{ nothing.at.all }}": "refuses these messages: 'nothing' is undefined",
-    "{{ range(10 ** 9) | list }}": "refuses these messages",
+    "{{ range(10 ** 6) | list }}": "refuses these messages",
     "{{ messages.append(1) }}": "refuses these messages: .*safe",
     "{{ messages[0].__class__.__mro__ }}": "refuses these messages: .*unsafe",
     "{{ ''.__class__.__base__.__subclasses__() }}": "refuses these messages: .*unsafe",

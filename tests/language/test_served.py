@@ -8,7 +8,7 @@ import pytest
 from tasks.artifacts import Artifact, Store
 from tasks.errors import BadInput, NotFound
 from tasks.language.served import TESTED, Served, answering, read_release
-from tests.language.tiny import ANSWERS, asked, write_model
+from tests.language.tiny import ANSWERS, write_model
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def release(tmp_path: Path, store: Store) -> Path:
     folder.mkdir()
     model = store.put_folder("models", write_model(tmp_path / "model"))
     none = Artifact(uri="weights/none", digest="0" * 64, kind="weights")
-    told = {"release": "course-chat", "base_name": "tiny", "system": "Be brief.", "generation": {"max_tokens": 9}}
+    told = {"release": "course-chat", "base_name": "tiny", "generation": {"max_tokens": 9}}
     parts = {"base": model.model_dump(), "merged": model.model_dump(), "weights": none.model_dump()}
     (folder / "release.json").write_text(json.dumps(told | parts))
     return folder
@@ -35,11 +35,8 @@ def test_golden_requests_are_answered_and_the_same_twice(release: Path, store: S
             answer({"question": "a"})
 
 
-def test_the_releases_own_system_message_comes_first(release: Path, store: Store) -> None:
+def test_the_release_says_how_it_is_served(release: Path, store: Store) -> None:
     served = Served.load(release, store.path)
-    told = served.asked(asked("a"))
-    assert [one.role for one in told] == ["system", "user"] and told[0].content == "Be brief."
-    assert served.asked(told) == told
     assert served.release.generation.max_tokens == 9 and TESTED == 64
     served.close()
 

@@ -9,7 +9,7 @@ import pytest
 
 from tasks.errors import BadInput
 from tasks.language.chats import Message
-from tasks.language.engines import End, Piece, TooLong, written
+from tasks.language.engines import Closed, End, Piece, TooLong, written
 from tasks.language.sampling import Sampling
 from tasks.language.torch_engine import TorchEngine
 from tests.bentos.test_follow import until
@@ -133,9 +133,14 @@ def test_random_text_never_breaks_the_decoder(noise: TorchEngine) -> None:
 
 def test_a_closed_engine_ends_its_answers(tmp_path: Path) -> None:
     engine = TorchEngine(write_model(tmp_path / "model", steps=0))
-    told: list[Any] = []
-    engine.start(engine.read("a", 9), LONG, told.append)
-    until(lambda: told, 5)
+    prompt, running, waiting, left = engine.read("a", 9), [], [], []  # type: ignore[var-annotated]
+    engine.start(prompt, LONG, running.append)
+    engine.start(prompt, LONG, waiting.append)
+    engine.start(prompt, LONG, left.append)()
+    until(lambda: running, 5)
     engine.close()
     engine.close()
     until(lambda: not engine._jobs, 5)
+    assert isinstance(running[-1], Closed) and [type(one) for one in waiting] == [Closed] and left == []
+    with pytest.raises(Closed):
+        list(written(engine, "a", Sampling(2)))

@@ -22,7 +22,7 @@ SHORT = TINY.model_copy(update={"steps": 3})
 
 def described() -> dict[str, list[str]]:
     """The courses of the catalogue in the box, with the cells of their rows, out of its Markdown."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for path in CATALOGUE:
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
         header, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]

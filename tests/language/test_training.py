@@ -35,7 +35,7 @@ def test_the_loss_falls_and_is_kept_as_a_curve(room: Room, tuned: Tuned, room_st
     losses = [row["loss"] for row in curve if "loss" in row]
     looks = [row["eval_loss"] for row in curve if "eval_loss" in row]
     assert sum(losses[-10:]) < 0.5 * sum(losses[1:11]) and len(looks) == 4 and looks[-1] < 0.7 * looks[0]
-    assert tuned.steps == max(row["step"] for row in curve) == 4 * math.ceil(tuned.examples / 8)
+    assert tuned.steps == max(row["step"] for row in curve) == 4 * math.ceil(tuned.examples / LORA.batch)
     assert (tuned.epochs, tuned.skipped, tuned.stopped_early, tuned.options) == (4, 0, False, LORA)
     assert tuned.examples == room.examples.counts["train"]
     assert not any("runtime" in name for row in curve for name in row)  # the clock is no part of a result
@@ -79,10 +79,10 @@ def test_the_same_order_gives_the_same_adapter_and_another_seed_another(room: Ro
 
 
 def test_checkpointing_and_accumulation_learn_nearly_the_same(room: Room) -> None:
-    short = LORA.model_copy(update={"epochs": 1.0})
+    short = LORA.model_copy(update={"epochs": 1.0, "batch": 8})
     careful = short.model_copy(update={"checkpointing": True, "batch": 4, "accumulate": 2})
     losses = [
-        [row["eval_loss"] for row in current().read_json(train(order(room, name, options), quiet).curve)[-1:]][0]
+        current().read_json(train(order(room, name, options), quiet).curve)[-1]["eval_loss"]
         for name, options in (("whole", short), ("careful", careful))
     ]
     assert losses[1] == pytest.approx(losses[0], rel=0.25)

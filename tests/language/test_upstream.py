@@ -1,14 +1,18 @@
 """The engine elsewhere against a real HTTP server."""
 
+import logging
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from tasks.errors import BadInput, Unavailable
-from tasks.language.engines import Busy, Declined, End, Late, written
+from tasks.language.engines import Busy, Closed, Declined, End, Late, written
 from tasks.language.sampling import Sampling
 from tasks.language.upstream import Upstream
+from tests.bentos.test_follow import until
 from tests.language.openai_server import Told, running
 from tests.language.tiny import asked
 
@@ -81,6 +85,39 @@ def test_whoever_leaves_frees_the_place_at_once(server: Told) -> None:
         assert engine.waiting == 0
         server.pause_s = 0
         assert [piece.text for piece in written(engine, asked("When?"), Sampling(9))][-1] == ""
+
+
+def test_a_closed_engine_ends_its_answers(server: Told) -> None:
+    server.pause_s, server.pieces = 0.05, ["a "] * 200
+    engine = Upstream("tuned", 30, 1)
+    running: list[Any] = []
+    waiting: list[Any] = []
+    left: list[Any] = []
+    engine.start(engine.read("b", 9), Sampling(9), running.append)
+    until(lambda: running, 5)
+    engine.start(engine.read("b", 9), Sampling(9), waiting.append)
+    engine.start(engine.read("b", 9), Sampling(9), left.append)()
+    engine.close()
+    engine.close()
+    assert isinstance(running[-1], Closed) and [type(one) for one in waiting] == [Closed] and left == []
+    with pytest.raises(Closed):
+        list(written(engine, asked("When?"), Sampling(9)))
+    assert server.left.wait(5)
+    until(lambda: "penstock-upstream" not in {one.name for one in threading.enumerate()}, 5)
+
+
+@pytest.mark.parametrize("status", [500, 0])
+def test_the_servers_address_is_for_the_log_alone(
+    server: Told, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    caplog.set_level(logging.WARNING, logger="penstock")
+    server.status = status or 500
+    url = server.url if status else "http://127.0.0.1:9/v1"
+    monkeypatch.setenv("OPENAI_BASE_URL", url.replace("://", "://me:secret@"))
+    with closing(Upstream("tuned", 5, 2)) as engine, pytest.raises(Unavailable) as caught:
+        list(written(engine, asked("When?"), Sampling(9)))
+    assert "The model tuned" in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    assert "127.0.0.1" in caplog.text and "secret" not in caplog.text + str(caught.value)
 
 
 def test_what_is_missing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ class Done(BaseModel):
 def doubled(order: Order, tell: Tell) -> Done:
     """Tells while it works, and is interrupted by what libraries print."""
     for step in range(order.number):
-        print("a bar |####    |")
+        sys.stdout.write("a bar |####    |\n")
         os.write(1, b"noise of a library\n")
         sys.stdout.flush()
         tell({"step": step})

@@ -64,7 +64,7 @@ def write_assistant(folder: Path, store_root: Path, models: Models, **told: Any)
     release = {
         "schema_version": 1, "release": "course-chat", "kind": "assistant", "key": "k" * 64, "inputs": {},
         "base_name": "tiny", **{name: one.model_dump() for name, one in parts.items()},
-        "generation": {"max_tokens": 40}, "system": None, "metrics": {}, "input_schema": [],
+        "generation": {"max_tokens": 40}, "metrics": {}, "input_schema": [],
         "output_schema": "assistant/1", "golden": golden, "files": files,
     }  # fmt: skip
     (folder / "release.json").write_text(json.dumps(release | told))

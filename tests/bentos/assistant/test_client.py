@@ -17,7 +17,7 @@ def test_an_answer_has_text_usage_and_version(service: Served) -> None:
     assert (choice.message.content, choice.message.role, choice.finish_reason) == (ANSWER, "assistant", "stop")
     usage = answer.usage
     chat = service.desk.serving().model.engine.chat
-    prompt = chat.prompt(tuple(service.desk.serving().model.served.asked(tuple(map(_message, ASKED)))))
+    prompt = chat.prompt(tuple(map(_message, ASKED)))
     assert usage.prompt_tokens == len(prompt)
     assert usage.completion_tokens == len(chat.text(ANSWER)) + 1  # with the token that ends it
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens

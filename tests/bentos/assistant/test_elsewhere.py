@@ -55,6 +55,14 @@ def test_its_troubles_have_fitting_statuses(service: Served, server: Told, statu
     assert service.get("/ready").json()["status"] == "ready"
 
 
+def test_its_address_is_not_for_clients(service: Served, server: Told) -> None:
+    server.status = 500
+    with pytest.raises(openai.InternalServerError) as caught:
+        service.create()
+    told = str(caught.value) + service.get("/ready").text
+    assert told.count("The model tuned answered 500") == 2 and server.url not in told
+
+
 def test_a_stream_that_breaks_off_is_an_event(service: Served, server: Told) -> None:
     server.finish = None
     with pytest.raises(openai.APIError, match="broke off") as caught:

@@ -1,11 +1,16 @@
 """What is refused and how: in the one schema, by name, with a status that clients know."""
 
 import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.bentos.assistant.conftest import ASKED, Served
+from bentos.assistant.routes import INLINE_CHARS
+from tests.bentos.assistant.conftest import ASKED, NOISE, Served
+from tests.bentos.test_follow import until
 from tests.bentos.test_predict import refused
 
 CHAT = "/v1/chat/completions"
@@ -114,6 +119,36 @@ def test_a_slow_answer_is_given_up(start: Any) -> None:
         answer = service.post(CHAT, json=body | {"stream": stream})
         assert "longer than 0.001 s" in refused(answer, 504, "timeout")["message"]
     service.idle()
+
+
+def test_what_waits_to_be_read_is_bounded_too(start: Any) -> None:
+    service = start(max_waiting=2)
+    body = {"model": "course-chat", "messages": [{"role": "user", "content": "x" * (INLINE_CHARS + 1)}]}
+    free = threading.Event()
+    for _ in range(service.desk.config.threads):
+        service.desk.pool.submit(free.wait)
+    with ThreadPoolExecutor(5) as pool:
+        asked = [pool.submit(service.post, CHAT, json=body) for _ in range(5)]
+        try:
+            until(lambda: sum(one.done() for one in asked) == 3)
+            assert service.create(model="course-chat-base", max_tokens=1).choices  # another engine's place
+        finally:
+            free.set()
+    assert Counter(one.result().status_code for one in asked) == {429: 3, 400: 2}
+    assert service.create().choices
+
+
+def test_each_choice_takes_a_place(start: Any) -> None:
+    service = start(max_waiting=4)
+    body = {"model": "course-chat-base", "messages": NOISE, "temperature": 2, "max_tokens": 200}
+    error = refused(service.post(CHAT, json=body | {"n": 5}), 422, "bad_input")
+    assert "at most 4" in error["message"]
+    service.create(model="course-chat-base", max_tokens=1)  # loads it
+    stream = iter(service.create(**(body | {"n": 4, "stream": True})))
+    next(stream)
+    refused(service.post(CHAT, json=body | {"n": 2}), 429, "too_many_requests")
+    assert service.post(CHAT, json=body | {"n": 1, "max_tokens": 1}).status_code == 200
+    assert len([one for one in stream if one.choices[0].finish_reason]) == 4
 
 
 @pytest.mark.parametrize("timeout_s", [0.05])

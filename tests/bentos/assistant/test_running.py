@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import openai
 import pytest
 
 from bentos.assistant.model import load_assistant
 from bentos.kit.handle import load
 from bentos.kit.traces import trace_number
+from tasks.language.engines import Cancel, Closed, Engine, Prompt, Said, Tell
+from tasks.language.sampling import Sampling
 from tasks.watching.log import folder, read_all
 from tests.bentos.assistant.conftest import ANSWER, ASKED, NOISE, Models, Served, Start, write_assistant
 from tests.bentos.test_follow import until
@@ -75,6 +78,53 @@ def test_a_stream_stays_with_its_version(service: Served, data_root: Path, tmp_p
     until(lambda: old.retired and not old.users, 5)
 
 
+def test_whoever_waits_for_a_closed_engine_is_told(service: Served) -> None:
+    stream = iter(service.create(**(LONG | {"model": "course-chat", "stream": True})))
+    next(stream)
+    service.desk.serving().model.close()
+    with pytest.raises(openai.APIError, match="The engine was closed"):
+        list(stream)
+    refused(service.post("/v1/chat/completions", json={"model": "course-chat", "messages": ASKED}), 503, "not_ready")
+    assert service.get("/ready").json()["status"] == "ready"  # another version answers the next
+
+
+class Second:
+    """An engine that breaks at the second of several answers."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.started, self.cancelled = engine, 0, 0
+
+    @property
+    def waiting(self) -> int:
+        return self.engine.waiting
+
+    def read(self, said: Said, max_tokens: int) -> Prompt:
+        return self.engine.read(said, max_tokens)
+
+    def start(self, prompt: Prompt, sampling: Sampling, tell: Tell) -> Cancel:
+        self.started += 1
+        if self.started == 2:
+            raise Closed
+        begun = self.engine.start(prompt, sampling, tell)
+
+        def cancel() -> None:
+            self.cancelled += 1
+            begun()
+
+        return cancel
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def test_where_the_second_answer_cannot_begin_the_first_is_ended(service: Served) -> None:
+    served = service.desk.serving().model.served
+    served.engine = engine = Second(served.engine)
+    body = {"model": "course-chat", "messages": ASKED, "n": 3}
+    refused(service.post("/v1/chat/completions", json=body), 503, "not_ready")
+    assert (engine.started, engine.cancelled) == (2, 1)
+
+
 def test_a_missing_model_is_a_reason_and_not_a_crash(start: Start, data_root: Path) -> None:
     for path in (data_root / "store" / "models").rglob("*.safetensors"):
         path.unlink()
@@ -89,15 +139,6 @@ def test_a_release_that_answers_otherwise_is_not_served(start: Start, tmp_path: 
     where = write_assistant(tmp_path / "spoilt", tmp_path / "var" / "store", models, golden=golden)
     service = start(folder=where)
     assert "self-test" in service.get("/ready").json()["reasons"][0]["message"]
-
-
-def test_the_releases_own_system_message_is_heard(start: Start, tmp_path: Path, models: Models) -> None:
-    where = write_assistant(tmp_path / "told", tmp_path / "other", models, system="Be brief.", golden=[])
-    plain, told = start(), start(folder=where)
-    more = told.create().usage.prompt_tokens - plain.create().usage.prompt_tokens
-    assert more > 5
-    own = [{"role": "system", "content": "Be brief."}, *ASKED]
-    assert told.create(own).usage.prompt_tokens == told.create().usage.prompt_tokens
 
 
 def test_text_is_logged_only_when_told(start: Start, data_root: Path) -> None:

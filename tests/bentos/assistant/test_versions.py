@@ -124,6 +124,48 @@ def test_the_champion_is_swapped_and_its_old_number_still_answers(start: Start, 
     assert service.desk.lent == {service.desk.downloads("course-chat", "2")}
 
 
+def test_a_version_that_becomes_the_champion_is_not_kept_twice(start: Start, registry: Registry) -> None:
+    known = {"folder": None, "follow": "champion", "release": "course-chat", "mlflow_url": registry.url}
+    service = start(**known, models=("champion", "v3"))
+    assert version(service, "-v3") == "3"
+    assert service.desk.lent == {service.desk.downloads("course-chat", "3")}
+    registry.admitted[3].append("champion")
+    registry.aliases["champion"] = 3
+    until(lambda: version(service, "") == "3")
+    assert not service.desk.lent and version(service, "-v3") == "3"
+
+
+def test_a_challenger_that_is_none_any_more_is_closed(
+    following: Served, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bentos.assistant.models.FRESH_S", 0.0)
+    registry.admitted[1].append("challenger")
+    for number in (1, 3):
+        registry.aliases["challenger"] = number
+        assert version(following, "-challenger") == str(number)
+        assert following.desk.lent == {following.desk.downloads("course-chat", str(number))}
+    del registry.aliases["challenger"]
+    body = {"model": "course-chat-challenger", "messages": ASKED}
+    refused(following.post("/v1/chat/completions", json=body), 404, "not_found")
+    assert not following.desk.lent
+
+
+def test_a_model_that_the_store_lacks_is_told_and_awaited(
+    start: Start, registry: Registry, data_root: Path, shipped: Path
+) -> None:
+    merged = json.loads((registry.root / "v2" / "release.json").read_bytes())["merged"]["uri"]
+    shutil.rmtree(data_root / "store" / merged)
+    known = {"folder": None, "follow": "champion", "release": "course-chat", "mlflow_url": registry.url}
+    service = start(**known)
+    ready = service.get("/ready")
+    (reason,) = ready.json()["reasons"]
+    assert ready.status_code == 503 and reason["message"].startswith("champion cannot be followed")
+    assert f"needs {merged}" in reason["message"] and "set PENSTOCK_ARTIFACTS" in reason["message"]
+    shutil.copytree(shipped / "store" / merged, data_root / "store" / merged)
+    until(lambda: service.get("/ready").json()["status"] == "ready")
+    assert version(service, "") == "2"
+
+
 def test_folders_in_use_are_kept(following: Served, registry: Registry) -> None:
     registry.aliases["challenger"] = 3
     version(following, "-v1")
