@@ -6,7 +6,7 @@ from flows.assistant_candidate import Assistant, Taught
 from flows.assistant_order import PACKAGED, TINY, Lessons, on_hub
 from flows.candidates import offer
 from flows.curves import watched
-from flows.documents import changed, weights_of
+from flows.documents import read, weights_of
 from flows.documents_order import endpoint
 from flows.orders import Order, prepare
 from flows.receipts import say
@@ -53,6 +53,8 @@ def make(prepared: Lessons, settings: Settings) -> Assistant:
         tuned = language.fine_tune(base.artifact, examples.artifact, options)
     said = "ended early" if tuned.stopped_early else "learned"
     say(f"{said} after {tuned.steps} steps, {tuned.tokens} tokens in {tuned.cost.seconds:.0f} s on {tuned.cost.device}")
+    if tuned.skipped:
+        say(f"{tuned.skipped} examples are longer than {options.max_tokens} tokens, and were left out")
     merged = language.merge(base.artifact, tuned.adapter, examples.artifact)
     say(f"merged: logits differ by {merged.difference:.2g} at most", "asking base and tuned model")
     before, after = (
@@ -103,13 +105,8 @@ def base_of(prepared: Lessons, settings: Settings) -> Base:
 
 def from_documents(prepared: Lessons, weights: Artifact) -> Taught:
     """The same steps as of an index: what one release of the documents has read, the other finds."""
-    recipe, dataset = prepared.recipe, prepared.dataset
-    corpus = documents.scan(dataset, prepared.files)
-    say(*corpus.notes)
-    snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
-    say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
-    parsed = documents.parse(snapshot.manifest, recipe.pages, documents.reader(recipe.pages))
-    say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
+    recipe = prepared.recipe
+    corpus, snapshot, parsed = read(prepared, recipe.pages)
     if parsed.passing:
         prepared.conditions["not read for now"] = ", ".join(parsed.passing)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)

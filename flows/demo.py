@@ -31,7 +31,7 @@ EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00 to 11:00", "Thursday, 23 A
 
 
 def run(settings: Settings) -> None:
-    """About four minutes where everything is installed; each part says what it shows."""
+    """About three and a half minutes where everything is installed; each part says what it shows."""
     console.listen()
     tables(settings)
     documents(settings)

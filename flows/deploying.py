@@ -97,7 +97,7 @@ def triggers(recipe: dict[str, Any], recipes: list[dict[str, Any]]) -> list[dict
         source = {"prefect.resource.id": f"penstock.dataset.{recipe['dataset']}"}
         events = ["penstock.documents.uploaded", "penstock.documents.deleted"]
         return [{"type": "event", "expect": events, "match": source}]
-    same = [one for one in recipes if one["kind"] == "documents" and one["dataset"] == recipe["dataset"]]
+    same = [one for one in recipes if one["kind"] == "documents" and one.get("dataset") == recipe.get("dataset")]
     if recipe["kind"] != "assistant" or not same:
         return []
     related = {"prefect.resource.role": "deployment", "prefect.resource.name": [one["name"] for one in same]}

@@ -5,12 +5,14 @@ from prefect import flow
 from flows.candidates import offer
 from flows.documents_candidate import Index
 from flows.documents_order import Papers, endpoint, endpoint_of
-from flows.orders import Order, prepare
+from flows.orders import Order, Prepared, prepare
 from flows.receipts import say
 from tasks.artifacts import Artifact, Store, current, opened
 from tasks.documents import steps as documents
 from tasks.documents import uploads
-from tasks.documents.manifest import Changes
+from tasks.documents.manifest import Changes, Corpus, CorpusSnapshot
+from tasks.documents.parse import ParsedCorpus
+from tasks.documents.parsed import PageOptions
 from tasks.registry.gate import Check
 from tasks.registry.lineage import git_commit
 from tasks.registry.road import Outcome
@@ -47,16 +49,8 @@ def settle_uploads(store: Store, offered: Index) -> None:
 
 def make(prepared: Papers, settings: Settings) -> Index:
     """The cached steps in order: corpus, pages, chunks, vectors, index, page images, and its scores on questions."""
-    recipe, dataset = prepared.recipe, prepared.dataset
-    corpus = documents.scan(dataset, prepared.files)
-    say(*corpus.notes)
-    snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
-    say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
-    parsed = documents.parse(snapshot.manifest, recipe.pages, documents.reader(recipe.pages))
-    say(f"{parsed.pages} pages of {parsed.documents} documents")
-    say(*(f"  {count} documents are marked {mark}" for mark, count in parsed.marks.items()))
-    say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
-    say(*(f"  {note}" for note in parsed.notes))
+    recipe = prepared.recipe
+    corpus, snapshot, parsed = read(prepared, recipe.pages)
     age = 0 if prepared.order.refresh else settings.remote_age
     weights = weights_of(recipe.embedding, age, settings)
     chunks = documents.chunk(parsed.artifact, weights, recipe.chunks)
@@ -101,6 +95,21 @@ def make(prepared: Papers, settings: Settings) -> Index:
         plots=plots,
         checks=[*checks, *told],
     )
+
+
+def read(prepared: Prepared, pages: PageOptions) -> tuple[Corpus, CorpusSnapshot, ParsedCorpus]:
+    """The documents as they are now, and what could be read of them: an index and an assistant share these steps."""
+    dataset = prepared.dataset
+    corpus = documents.scan(dataset, prepared.files)
+    say(*corpus.notes)
+    snapshot = documents.snapshot(corpus, git_commit(ROOT).commit)
+    say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.documents} documents, {changed(snapshot.changes)}")
+    parsed = documents.parse(snapshot.manifest, pages, documents.reader(pages))
+    say(f"{parsed.pages} pages of {parsed.documents} documents")
+    say(*(f"  {count} documents are marked {mark}" for mark, count in parsed.marks.items()))
+    say(*(f"  not read: {problem.document}: {problem.reason}" for problem in parsed.problems))
+    say(*(f"  {note}" for note in parsed.notes))
+    return corpus, snapshot, parsed
 
 
 def questions(prepared: Papers, chunks: Artifact, settings: Settings) -> Asked:

@@ -1,9 +1,11 @@
 """Bodies that are made to be costly: refused soon, and in little memory; and large ones that are good."""
 
 import asyncio
+import gc
 import json
 import resource
 import time
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,16 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """What other tests left in this process is not looked through while a body is measured."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("alone")
 @pytest.mark.parametrize(
     ("path", "body", "status", "code"),
     [

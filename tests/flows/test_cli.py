@@ -66,7 +66,7 @@ MISTAKES = {
     "data profile course-guides": "is a folder of documents; profiles are of tables",
     "questions credit-risk": "kind tabular; golden questions are for",
     "questions course-search": "course-search was never trained",
-    "forget credit-risk a.md": "only releases of kind documents hold documents",
+    "forget credit-risk a.md": "which is no folder of documents",
     "forget course-search a.md": "No corpus of course-guides ever held 'a.md'",
     "new tabular ../../evil --from none.csv --target price": "'../../evil' cannot name a release",
     "new tabular mine --from none.csv --target price": "none.csv",
