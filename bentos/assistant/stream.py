@@ -1,6 +1,5 @@
 """Answers as server-sent events, as the OpenAI API has them: chunks, then `[DONE]`, or an error in the schema."""
 
-import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,13 +11,9 @@ from starlette.types import Receive, Scope, Send
 from bentos.assistant import replies
 from bentos.assistant.replies import Kind
 from bentos.assistant.writing import Pieces, Writing, problem
-from bentos.kit.app import request_id
-from bentos.kit.errors import problem_of, render
+from bentos.kit.streams import HEADERS, last_words
 from tasks.language.engines import Piece
 
-logger = logging.getLogger("penstock")
-
-HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 Chunks = AsyncGenerator[dict[str, Any]]
 First = tuple[int, Piece]
 MEDIA = {"text/event-stream": {"type": "string", "description": "Chunks as JSON in `data:` lines, then [DONE]"}}
@@ -51,10 +46,7 @@ async def lines(chunks: Chunks, request: Request) -> AsyncGenerator[bytes]:
             yield data(chunk)
         yield DONE
     except Exception as error:  # the status is out already
-        told = problem_of(problem(error))
-        if told.status == 500:
-            logger.exception("Request %s failed while it was answered", request_id(request))
-        yield b"data: %s\n\n" % bytes(render(told, request.url.path, request_id(request)).body)
+        yield b"data: %s\n\n" % last_words(request, problem(error))
     finally:
         await chunks.aclose()
 

@@ -1,7 +1,6 @@
 """Answers as server-sent events: `delta` while the text grows, then `done` with the whole, or `error` in the schema."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,13 +8,10 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from bentos.kit.app import request_id
-from bentos.kit.errors import Problem, problem_of, render
+from bentos.kit.errors import Problem
 from bentos.kit.shell import CLOCK
+from bentos.kit.streams import HEADERS, last_words
 
-logger = logging.getLogger("penstock")
-
-HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 EventSource = AsyncIterator[tuple[str, Any]]
 
 
@@ -44,12 +40,8 @@ async def _lines(request: Request, first: tuple[str, Any], events: EventSource, 
     except TimeoutError:
         yield failed(request, Problem(504, f"The answer did not go on within {limit_s:g} s and was given up."))
     except Exception as error:  # the status is out already: the event is the only place to say it
-        problem = problem_of(error)
-        if problem.status == 500:
-            logger.exception("Request %s failed while it was answered", request_id(request))
-        yield failed(request, problem)
+        yield failed(request, error)
 
 
-def failed(request: Request, problem: Problem) -> bytes:
-    told = render(problem, request.url.path, request_id(request))
-    return b"event: error\ndata: %s\n\n" % bytes(told.body)
+def failed(request: Request, error: Exception) -> bytes:
+    return b"event: error\ndata: %s\n\n" % last_words(request, error)

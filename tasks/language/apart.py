@@ -1,4 +1,5 @@
-"""Long work with torch in a process of its own: it ends with its parent, is weighed, and leaves nothing behind.
+"""Long work with torch in a process of its own: it ends with its parent, is weighed, and leaves nothing but
+the log of a failure behind.
 
 The parent passes an order as JSON and reads what the child tells while it works; results come back as JSON, too."""
 

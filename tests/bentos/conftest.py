@@ -128,12 +128,9 @@ class Registry:
         return (200, file.read_bytes()) if file.is_file() else (404, b"{}")
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[Registry]:
-    """A registry with v1 as champion."""
-    told = Registry(tmp_path / "registry")
-    told.add(1)
-    told.move("champion", 1)
+@contextmanager
+def listening(told: Any) -> Iterator[None]:
+    """Serve what a registry's `answer` says, at the URL that it is given."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -151,10 +148,21 @@ def registry(tmp_path: Path) -> Iterator[Registry]:
     told.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
-    yield told
+    yield
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    """A registry with v1 as champion."""
+    told = Registry(tmp_path / "registry")
+    told.add(1)
+    told.move("champion", 1)
+
+    with listening(told):
+        yield told
 
 
 class Client:

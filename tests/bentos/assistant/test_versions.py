@@ -2,19 +2,17 @@
 
 import json
 import shutil
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tasks.artifacts import file_sha256
 from tasks.watching.log import Record, folder, read_all
 from tests.bentos.assistant.conftest import ANSWER, ASKED, Models, Served, Start, write_assistant
+from tests.bentos.conftest import listening
 from tests.bentos.test_follow import until
 from tests.bentos.test_predict import refused
 
@@ -61,26 +59,8 @@ def registry(tmp_path: Path, shipped: Path, data_root: Path, models: Models) -> 
         told.admitted[number] = aliases
     told.aliases = {"champion": 2}
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            at = urlsplit(self.path)
-            status, body = told.answer(at.path, parse_qs(at.query))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: Any) -> None:
-            """Keep the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    told.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield told
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(told):
+        yield told
 
 
 @pytest.fixture
