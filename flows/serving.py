@@ -17,6 +17,8 @@ from tasks.settings import ROOT, Settings
 def serve(name: str, port: int | None, settings: Settings) -> None:
     """Become the service: this process is replaced, so that signals reach it."""
     kind = recipe_of(name, settings).kind
+    if settings.folder:
+        raise BadInput(f"PENSTOCK_FOLDER={settings.folder} would be served in place of {name}: unset it.")
     champion_of(name, settings)
     port = settings.port if port is None else port
     refuse_held(port)

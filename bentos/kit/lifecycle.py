@@ -22,6 +22,7 @@ NOTHING = (
     "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
 )
 UNNAMED = "PENSTOCK_FOLLOW={} follows nothing, because no release is named: set PENSTOCK_RELEASE"
+GIVEN = "PENSTOCK_FOLLOW={} follows nothing, because PENSTOCK_FOLDER is served as it is: unset one of them"
 
 
 @dataclass
@@ -40,13 +41,13 @@ class Lifecycle:
             return
         self.running = True
         config, reasons = self.desk.config, self.desk.reasons
-        release = self._release() if config.follow else None
+        release = self._release() if config.follow and not config.folder else None
         if config.follow and release:
             await self._follow(release, config.follow)
         elif folder := config.folder or config.baked:
             await self._load(folder)
             if config.follow:
-                reasons["follow"] = UNNAMED.format(config.follow)
+                reasons["follow"] = (GIVEN if config.folder else UNNAMED).format(config.follow)
         else:
             reasons["release"] = NOTHING
         self.tasks.append(asyncio.create_task(self._beat()))

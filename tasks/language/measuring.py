@@ -34,7 +34,6 @@ GRACE = 20.0  # seconds for what it does last
 ASKED = 8  # prompts of a series; with twice as many at hand none is asked twice
 WRITTEN = 32  # tokens of an answer at most
 LOOK_S = 0.1
-FOLLOWING = ("PENSTOCK_FOLLOW", "PENSTOCK_RELEASE")
 SETTLED = {  # whatever this machine's other services are told
     "PENSTOCK_ENGINE": "transformers",
     "PENSTOCK_MODELS": "champion",
@@ -118,7 +117,7 @@ def surroundings(key: str, root: Path) -> dict[str, str]:
     """The environment, but with a data root and a key of its own, and nothing that other services are told."""
     known = {"name": "measuring", "sha256": hashlib.sha256(key.encode()).hexdigest(), "scopes": ["ask"]}
     own = SETTLED | {"PENSTOCK_API_KEYS": json.dumps([known]), "PENSTOCK_DATA_ROOT": str(root)}
-    return {name: value for name, value in os.environ.items() if name not in FOLLOWING} | own
+    return os.environ | own
 
 
 def spread(prompts: Prompts, turn: int) -> Prompts:

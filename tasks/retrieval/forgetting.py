@@ -104,7 +104,7 @@ def remove(store: Store, doomed: Doomed, spare: Set[str], shared: Set[str], serv
     yield "indexes", gone(doomed_indexes)
     releases = list(_releases(store, doomed))
     yield "adapters, merged models, unfinished trainings", gone(_tuned(store, {*releases} - spare))
-    yield "examples of an assistant, and answers to them", gone(_examples(store, doomed))
+    yield "examples of an assistant, and answers to them", gone(_examples(store, doomed, ids))
     yield "release folders (golden answers, prompt)", gone(releases)
     yield "question sets", gone(_rows(store, "questions", doomed, ids))
     yield "scores of questions (answers, quotes)", gone(_rows(store, "scores", doomed, ids))
@@ -192,14 +192,23 @@ def _tuned(store: Store, going: Set[str]) -> Iterator[str]:
     yield from sorted({"/".join(name.split("/")[:2]) for name in store.list("work")})
 
 
-def _examples(store: Store, doomed: Doomed) -> Iterator[str]:
-    """Examples and proposals that name the document or quote it, and answers that repeat it."""
-    for kind in ("examples", "proposals", "answers"):
-        names = sorted({"/".join(name.split("/")[:3]) for name in store.list(kind)})
-        for name in names:
-            data = b"".join(store.read(file) for file in store.list(name)) or store.read(name)
-            if told_in(data, doomed.passages) or any(orjson.dumps(path) in data for path in doomed.paths):
-                yield name
+def _examples(store: Store, doomed: Doomed, chunks: Set[str]) -> Iterator[str]:
+    """Answers to examples that were made of the document, which go first; then those, and what was proposed of it."""
+    names = [orjson.dumps(path) for path in doomed.paths]
+    made = [(name, data) for name, data in _whole(store, "examples") if any(path in data for path in names)]
+    rows = [orjson.loads(line) for _, data in made for line in data.splitlines()]
+    ids = {orjson.dumps(row["id"]) for row in rows if row.get("document") in doomed.paths}
+    yield from (name for name, data in _whole(store, "answers") if any(one in data for one in ids))
+    yield from (name for name, _ in made)
+    for name, data in _whole(store, "proposals"):
+        if told_in(data, doomed.passages) or any(orjson.dumps(one) in data for one in chunks):
+            yield name
+
+
+def _whole(store: Store, kind: str) -> Iterator[tuple[str, bytes]]:
+    """Each artifact of a kind, with all that its files hold."""
+    for name in sorted({"/".join(name.split("/")[:3]) for name in store.list(kind)}):
+        yield name, b"".join(store.read(file) for file in store.list(name)) or store.read(name)
 
 
 def _rows(store: Store, kind: str, doomed: Doomed, ids: Set[str]) -> Iterator[str]:

@@ -1,12 +1,19 @@
 """A project with a small catalogue of courses, and an assistant that is tuned on it."""
 
+from pathlib import Path
 from typing import Any
 
+from prefect import flow
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
 from flows import assistant
-from flows.orders import Order
+from flows.assistant_order import Lessons
+from flows.orders import Order, prepare
+from tasks import settings
+from tasks.artifacts import opened
 from tasks.language.town import COLUMNS, courses, names
 from tasks.registry.road import Outcome
-from tests.flows.papers import Shelf
+from tests.flows.papers import Shelf, moved_in
 
 RECIPE = {
     "kind": "assistant",
@@ -49,3 +56,24 @@ class Lectures(Shelf):
         told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
         self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
         return outcome
+
+
+def taught(cache: Path, ready: Path) -> Path:
+    """A data root that has what `ready` has and what a first training of the untouched lectures makes; kept between
+    sessions. Its results are found by their keys, so that an edited step makes them again here, once."""
+    if not (cache / "store").is_dir():
+        moved_in(cache, ready)
+    house = Lectures(cache / "project", "taught", "", "")
+    house.furnish()
+    own = settings.load().model_copy(update={"project": house.project, "data_root": cache})
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: cache / "records"}):
+        teach(Order(release="taught"), own)
+    return cache
+
+
+@flow(name="teach")
+def teach(order: Order, own: settings.Settings) -> None:
+    with opened(own.store):
+        prepared = prepare(order, own)
+        assert isinstance(prepared, Lessons)
+        assistant.make(prepared, own)

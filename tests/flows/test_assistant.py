@@ -24,8 +24,9 @@ from tasks.errors import BadInput
 from tasks.language import steps as language
 from tasks.language.chats import Example, judged, learned
 from tasks.language.examples import stored
+from tasks.registry.records import VersionRecord
 from tasks.registry.road import Outcome
-from tests.flows.lectures import Lectures
+from tests.flows.lectures import Lectures, taught
 from tests.flows.papers import moved_in, numbers
 from tests.flows.test_documents import ready
 
@@ -47,13 +48,19 @@ STEPS = [
 ]
 
 
+@pytest.fixture(scope="session")
+def known(ready: Path, prefect_server: str, pytestconfig: pytest.Config) -> Path:
+    assert pytestconfig.cache is not None
+    return taught(Path(pytestconfig.cache.mkdir("lectures")), ready)
+
+
 @pytest.fixture
 def house(
-    prefect_server: str, mlflow_url: str, data_root: Path, tmp_path: Path, ready: Path, monkeypatch: pytest.MonkeyPatch
+    prefect_server: str, mlflow_url: str, data_root: Path, tmp_path: Path, known: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Lectures]:
     monkeypatch.setenv("PENSTOCK_PROJECT", str(tmp_path / "project"))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
-    moved_in(data_root, ready)
+    moved_in(data_root, known)
     house = Lectures(tmp_path / "project", f"lectures-{next(numbers)}", prefect_server, mlflow_url)
     house.furnish()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: data_root / "records"}):
@@ -83,11 +90,7 @@ def test_an_adapter_becomes_champion_and_what_only_matches_the_base_does_not(
     ]  # fmt: skip
     assert len(record["golden"]) == 5
     assert version.metrics["exact_match"].value > 0.1
-    client = MlflowClient(first.mlflow)
-    for name in ("loss", "eval_loss"):
-        curve = client.get_metric_history(version.run_id, name)
-        assert [one.step for one in curve] == sorted({one.step for one in curve}), "each step is told once"
-        assert curve[-1].value < curve[0].value / 2
+    assert curves(first, version)["eval_loss"][-1] < curves(first, version)["eval_loss"][0] / 2
     assert stands(Order(release=first.name), settings.load()), "nothing would run"
     report(first.name, None, settings.load())
     page = Path(capsys.readouterr().out.split()[-1]).read_text(encoding="utf-8")
@@ -98,6 +101,17 @@ def test_an_adapter_becomes_champion_and_what_only_matches_the_base_does_not(
     assert idle.state == "refused"
     assert {"comparison", "base perplexity", "base exact_match", "floor exact_match"} <= failed(idle)
     assert "language.tiny_base.tiny" not in first.ran
+    assert curves(first, first.versions[1])["loss"], "told while it learned, and each step once"
+
+
+def curves(house: Lectures, version: VersionRecord) -> dict[str, list[float]]:
+    """The losses as MLflow shows them, in the order of the steps, which come once each."""
+    client, found = MlflowClient(house.mlflow), {}
+    for name in ("loss", "eval_loss"):
+        curve = client.get_metric_history(version.run_id, name)
+        assert [one.step for one in curve] == sorted({one.step for one in curve})
+        found[name] = [one.value for one in curve]
+    return found
 
 
 def test_a_recipe_that_cannot_be_followed_is_told_before_anything_starts(house: Lectures) -> None:

@@ -17,9 +17,9 @@ from tests.bentos.conftest import Child, bentoml_serve
 from tests.bentos.conftest import ready as is_ready
 from tests.bentos.test_follow import until
 from tests.flows.lectures import Lectures
-from tests.flows.test_assistant import first, house, ready
+from tests.flows.test_assistant import first, house, known, ready
 
-__all__ = ["first", "house", "ready"]  # fixtures
+__all__ = ["first", "house", "known", "ready"]  # fixtures
 
 QUESTION = "Tell me all that you know of the deadline of every course."
 

@@ -15,7 +15,7 @@ from flows import chatting
 from tasks.errors import PenstockError
 from tasks.settings import ROOT, load
 from tasks.watching.replicas import Heartbeat, beat
-from tests.flows.assistant_server import Told, running
+from tests.language.openai_server import Told, running
 
 IN_A_TERMINAL = [sys.executable, "-c", "import pty, sys; pty.spawn(sys.argv[1:])"]
 COMMAND = [sys.executable, "-m", "flows.cli", "chat"]
@@ -27,6 +27,7 @@ ANSWER = "At [2Jten.\n"  # without the escape that would clear the screen
 @pytest.fixture
 def server() -> Iterator[Told]:
     with running() as told:
+        told.pieces, told.why = ["At ", "\x1b[2Jten."], ("loop",)
         yield told
 
 
@@ -95,7 +96,7 @@ def test_mistakes_are_sentences(server: Told, monkeypatch: pytest.MonkeyPatch) -
     assert "asks for an API key; set OPENAI_API_KEY" in told()
     monkeypatch.setenv("OPENAI_API_KEY", "three")
     assert "does not know this API key" in told()
-    server.assistant = False
+    server.models = ()
     assert "No assistant answers" in told()
 
 

@@ -90,6 +90,8 @@ def test_a_mistake_in_the_settings_names_the_nearest_one(project: Path) -> None:
         assert "no setting PENSTOCK_MLFLOW_PROT" in ended.stderr and "PENSTOCK_MLFLOW_PORT" in ended.stderr
     ended = penstock("status", PENSTOCK_MLFLOW_PORT="many")
     assert ended.returncode == 1 and "PENSTOCK_MLFLOW_PORT cannot be 'many'" in ended.stderr
+    ended = penstock("serve", "credit-risk", PENSTOCK_FOLDER="some")
+    assert ended.returncode == 1 and "PENSTOCK_FOLDER=some would be served in place of credit-risk" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from flows import demo
 from flows.touring import service
 from tasks import settings
 from tasks.errors import Unavailable
-from tests.flows.assistant_server import running
+from tests.language.openai_server import running
 
 
 def test_a_service_that_died_at_its_start_is_told_of() -> None:

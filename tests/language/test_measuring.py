@@ -102,7 +102,7 @@ def test_keys_of_other_services_do_not_keep_it_from_asking(monkeypatch: pytest.M
 def test_nothing_that_other_services_are_told_reaches_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {
         "API_KEYS": "keys.json", "ENGINE": "openai", "LOG_TEXT": "true", "MAX_WAITING": "1", "MAX_TOKENS": "2",
-        "MODELS": "v3", "FOLLOW": "champion", "RELEASE": "other", "TRACE_SHARE": "1", "MAX_CONCURRENCY": "1",
+        "MODELS": "v3", "TRACE_SHARE": "1", "MAX_CONCURRENCY": "1",
     }.items():  # fmt: skip
         monkeypatch.setenv(f"PENSTOCK_{name}", value)
     own = surroundings("secret", tmp_path)
@@ -111,9 +111,7 @@ def test_nothing_that_other_services_are_told_reaches_it(monkeypatch: pytest.Mon
     for name, value in own.items():
         monkeypatch.setenv(name, value)
     found, plain = configured(settings.load(), None, ""), settings.Settings.model_fields
-    assert (found.follow, found.release, found.log_text, found.trace_share, found.models) == (
-        None, None, False, 0, ("champion",)
-    )  # fmt: skip
+    assert (found.log_text, found.trace_share, found.models) == (False, 0, ("champion",))
     assert (found.max_waiting, found.max_tokens) == (plain["max_waiting"].default, plain["max_tokens"].default)
     assert (found.max_concurrency, found.max_body_bytes) == (64, plain["max_body_bytes"].default)
     assert settings.load().engine == "transformers" and found.root == tmp_path

@@ -21,7 +21,7 @@ from tests.language.tiny import asked
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with running() as told:
-        monkeypatch.setenv("OPENAI_BASE_URL", told.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", told.base_url)
         yield told
 
 
@@ -112,7 +112,7 @@ def test_the_servers_address_is_for_the_log_alone(
 ) -> None:
     caplog.set_level(logging.WARNING, logger="penstock")
     server.status = status or 500
-    url = server.url if status else "http://127.0.0.1:9/v1"
+    url = server.base_url if status else "http://127.0.0.1:9/v1"
     monkeypatch.setenv("OPENAI_BASE_URL", url.replace("://", "://me:secret@"))
     with closing(Upstream("tuned", 5, 2)) as engine, pytest.raises(Unavailable) as caught:
         list(written(engine, asked("When?"), Sampling(9)))

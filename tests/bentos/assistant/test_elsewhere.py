@@ -18,7 +18,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     with running() as told:
         for name, value in {"ENGINE": "openai", "UPSTREAM_MODEL": "tuned", "GENERATION_TIMEOUT": "1"}.items():
             monkeypatch.setenv(f"PENSTOCK_{name}", value)
-        monkeypatch.setenv("OPENAI_BASE_URL", told.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", told.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         yield told
 

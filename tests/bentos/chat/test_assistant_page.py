@@ -40,7 +40,7 @@ def upstream(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
     with running() as told:
         monkeypatch.setenv("PENSTOCK_ENGINE", "openai")
         monkeypatch.setenv("PENSTOCK_UPSTREAM_MODEL", "tuned")
-        monkeypatch.setenv("OPENAI_BASE_URL", told.url)
+        monkeypatch.setenv("OPENAI_BASE_URL", told.base_url)
         monkeypatch.setenv("OPENAI_API_KEY", "none")
         yield told
 
