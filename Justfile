@@ -31,9 +31,9 @@ score NAME *ARGS:
 demo *ARGS:
     @penstock demo "$@"
 
-# the tests with coverage; with arguments those of pytest: just test -k gate
+# the tests on all cores, with coverage; with arguments those of pytest: just test -k gate
 test *ARGS:
-    pytest -m "not slow" {{ if ARGS == "" { "--cov" } else { "" } }} "$@"
+    pytest -m "not slow" {{ if ARGS == "" { "--cov -n auto --maxprocesses 4 --dist loadfile" } else { "" } }} "$@"
 
 # the tests that kill, soak and load
 test-slow *ARGS:

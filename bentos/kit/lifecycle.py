@@ -21,7 +21,6 @@ LOOK_S = 1.0
 NOTHING = (
     "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
 )
-UNNAMED = "PENSTOCK_FOLLOW={} follows nothing, because no release is named: set PENSTOCK_RELEASE"
 GIVEN = "PENSTOCK_FOLLOW={} follows nothing, because PENSTOCK_FOLDER is served as it is: unset one of them"
 
 
@@ -46,8 +45,8 @@ class Lifecycle:
             await self._follow(release, config.follow)
         elif folder := config.folder or config.baked:
             await self._load(folder)
-            if config.follow:
-                reasons["follow"] = (GIVEN if config.folder else UNNAMED).format(config.follow)
+            if config.follow and config.folder:
+                reasons["follow"] = GIVEN.format(config.follow)
         else:
             reasons["release"] = NOTHING
         self.tasks.append(asyncio.create_task(self._beat()))

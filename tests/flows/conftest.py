@@ -174,8 +174,8 @@ class House:
     def predictor(self, version: int) -> Predictor:
         return Predictor.load(self.store.path(records.version(self.store, self.name, version).folder))
 
-    def task_states(self, patience: float = 20) -> dict[str, str]:
-        """The tasks of the newest flow run as Prefect's server shows them; it hears of them a moment later."""
+    def task_states(self, count: int, patience: float = 60) -> dict[str, str]:
+        """So many tasks of the newest flow run as Prefect's server shows them; it hears of them a moment later."""
         deadline = time.monotonic() + patience
         with get_client(sync_client=True) as client:
             runs = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate({"name": {"any_": [self.name]}}))
@@ -184,7 +184,8 @@ class House:
             while True:
                 found = client.read_task_runs(flow_run_filter=here)
                 states = {run.name.rpartition("-")[0]: str(run.state_name) for run in found}
-                if time.monotonic() > deadline or not {"Pending", "Running"} & set(states.values()):
+                known = len(states) >= count and not {"Pending", "Running"} & set(states.values())
+                if known or time.monotonic() > deadline:
                     return states
                 time.sleep(0.2)
 
