@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.assistant_order import Lessons
-from flows.candidates import Met, Offered, faced, record_of
+from flows.candidates import Met, Offered, faced, made_of, record_of
 from flows.kinds import KINDS
 from flows.receipts import say
 from tasks.artifacts import Artifact, canonical, current, sha256
@@ -16,7 +16,6 @@ from tasks.documents import uploads
 from tasks.documents.manifest import Corpus, CorpusSnapshot
 from tasks.language import measuring
 from tasks.language import steps as language
-from tasks.language.apart import Cost
 from tasks.language.base import Base
 from tasks.language.chats import judged, learned
 from tasks.language.evaluation import Evaluation, read_rows
@@ -192,11 +191,6 @@ class Assistant(Offered):
         examples = judged(self.taught.examples.artifact)
         prompts = [one.asked for one in examples if one.part == "held"] or [one.asked for one in examples]
         return measuring.checked(partial(measuring.measure, command, env, self.release, prompts), recipe.budgets)
-
-
-def made_of(what: str, digest: str, name: str = "", licence: str = "", cost: Cost | None = None) -> dict[str, Any]:
-    """One line of the lineage."""
-    return {"what": what, "name": name, "digest": digest, "licence": licence, "cost": cost and cost.model_dump()}
 
 
 def trained_on(record: dict[str, Any]) -> frozenset[str] | None:

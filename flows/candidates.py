@@ -17,6 +17,7 @@ from flows.release import decided, disagreeing, published
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.documents.manifest import CorpusSnapshot
 from tasks.errors import NotFound, Refused
+from tasks.language.apart import Cost
 from tasks.processes import locked
 from tasks.registry import history, ledger, lineage, records
 from tasks.registry.aliases import Registry
@@ -245,3 +246,8 @@ def present(release: str, record: VersionRecord, settings: Settings) -> Path:
 def record_of(folder: Artifact) -> dict[str, Any]:
     """The release.json of a release folder."""
     return dict(json.loads((current().path(folder) / "release.json").read_bytes()))
+
+
+def made_of(what: str, digest: str, name: str = "", licence: str = "", cost: Cost | None = None) -> dict[str, Any]:
+    """One line of the lineage."""
+    return {"what": what, "name": name, "digest": digest, "licence": licence, "cost": cost and cost.model_dump()}

@@ -1,4 +1,4 @@
-"""Commands on data: `new` for tables, documents and chats of a user's own, and `data` for snapshots."""
+"""Commands on data: `new` for data of a user's own, `data` for snapshots and made-up rows."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +11,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
 Dataset = Annotated[str, typer.Argument(help="Name of a dataset")]
 
 new = typer.Typer(help="Make dataset, contract and recipe for data of your own.", no_args_is_help=True)
-data = typer.Typer(help="Snapshots of a dataset.", no_args_is_help=True)
+data = typer.Typer(help="Snapshots of a dataset; made-up rows.", no_args_is_help=True)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,6 +30,18 @@ def tabular(
     from flows import new
 
     new.tabular(name, path, target, load())
+
+
+@new.command()
+def creative(
+    name: Annotated[str, typer.Argument(help="Name of the new release and dataset")],
+    path: Annotated[Path, typer.Option("--from", help="CSV, Parquet or Excel file with texts")],
+    target: Annotated[str, typer.Option(help="Column of a label with two values, or of a rating")],
+) -> None:
+    """Infer catalog entry, contract and recipe from a table of texts, and say what was assumed."""
+    from flows import new
+
+    new.creative(name, path, target, load())
 
 
 @new.command()
@@ -75,3 +87,16 @@ def profile(name: Dataset) -> None:
     from flows import reading
 
     reading.profile(name, load())
+
+
+@data.command()
+def sample(
+    name: Annotated[str, typer.Argument(help="products, or credit-applications")],
+    rows: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many")] = 50,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed, the same rows")] = 0,
+    to: Annotated[Path | None, typer.Option(help="CSV file to write; without it they are printed")] = None,
+) -> None:
+    """Made-up rows of a generator, with its planted faults, as CSV."""
+    from flows import new
+
+    new.sample(name, rows, seed, to)

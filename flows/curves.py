@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from flows.receipts import say
 from tasks.errors import Unavailable
-from tasks.language.lora import heard_by
+from tasks.language.showing import heard_by
 from tasks.registry import versions
 from tasks.settings import Settings
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from tasks.creative.specs import CreativeRecipe
 from tasks.errors import BadInput
 from tasks.language.specs import AssistantRecipe
 from tasks.registry.recipes import Recipe
@@ -33,6 +34,14 @@ KINDS = {
         loader="tasks.tables.predictor",
         service="bentos.tabular.service:Tabular",
         bento="bentos.tabular.package",
+    ),
+    "creative": Kind(
+        recipe=CreativeRecipe,
+        order="flows.creative_order",
+        flow="flows.creative",
+        loader="tasks.creative.served",
+        service="bentos.creative.service:Creative",
+        bento="bentos.creative.package",
     ),
     "documents": Kind(
         recipe=DocumentsRecipe,

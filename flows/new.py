@@ -27,6 +27,15 @@ def tabular(name: str, path: Path, target: str, settings: Settings) -> None:
     write(name, files, proposal.assumptions, settings)
 
 
+def creative(name: str, path: Path, target: str, settings: Settings) -> None:
+    from tasks.creative.inference import infer
+
+    check_name(name, settings)
+    proposal = infer(path, name, target)
+    files = {"datasets": proposal.dataset, "contracts": proposal.contract, "releases": proposal.recipe}
+    write(name, files, proposal.assumptions, settings)
+
+
 def documents(name: str, folder: Path, settings: Settings) -> None:
     from tasks.documents.inference import infer
 
@@ -44,6 +53,26 @@ def assistant(name: str, path: Path, settings: Settings) -> None:
     if path.is_dir():
         refuse_unreadable(path)
     write(name, {"datasets": proposal.dataset, "releases": proposal.recipe}, proposal.assumptions, settings)
+
+
+def sample(name: str, rows: int, seed: int, to: Path | None) -> None:
+    """Made-up rows as CSV, in a file or printed."""
+    import pyarrow as pa
+    import pyarrow.csv as pv
+
+    from tasks.sources.bundled import generated
+    from tasks.sources.catalog import GeneratorSource
+    from tasks.sources.yamls import build
+
+    source = build(GeneratorSource, {"type": "generator", "name": name, "rows": rows, "seed": seed}, "data sample")
+    sink = pa.BufferOutputStream()
+    pv.write_csv(generated(source), sink)
+    text = sink.getvalue().to_pybytes().decode()
+    if to is None:
+        console.out.out(text, end="", highlight=False)
+    else:
+        put_text(to, text)
+        console.out.print(f"wrote {to}: {rows} rows")
 
 
 def refuse_unreadable(folder: Path) -> None:

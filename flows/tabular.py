@@ -5,18 +5,14 @@ from prefect import flow
 from flows.candidates import offer
 from flows.orders import Order, prepare
 from flows.receipts import say
+from flows.rows import checked
 from flows.tabular_candidate import Model
 from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, opened
-from tasks.registry.lineage import git_commit
 from tasks.registry.road import Outcome
-from tasks.settings import ROOT, Settings, load
-from tasks.sources import steps as sources
-from tasks.sources.reading import pieces
-from tasks.sources.state import source_state
+from tasks.settings import Settings, load
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
-from tasks.tables.contracts import Cause
 from tasks.tables.fairness import Ground
 from tasks.tables.features import source
 from tasks.tables.specs import Subject, TabularRecipe
@@ -34,24 +30,17 @@ def train(order: Order) -> Outcome:
 
 def make(prepared: Rows, settings: Settings) -> Model:
     """The cached steps in order: rows, checked rows, features, split, models, and the release of the chosen one."""
-    recipe, dataset, order = prepared.recipe, prepared.dataset, prepared.order
+    recipe, dataset = prepared.recipe, prepared.dataset
     subject = recipe.subject(dataset.time, dataset.group)
-    raw = sources.fetch(dataset, prepared.files, 0 if order.refresh else settings.remote_age)
-    prepared.conditions["source"] = source_state(dataset, prepared.files, settings.remote_age)
-    say(*raw.notes)
-    table = sources.read(pieces(raw, dataset, prepared.contract), prepared.contract)
-    snapshot = sources.snapshot(dataset.name, table, raw, dataset, git_commit(ROOT).commit)
-    say(f"snapshot {snapshot.version} of {dataset.name}: {snapshot.rows} rows, {len(snapshot.columns)} columns")
-    checked = tables.check_contract(table, prepared.contract)
-    say(f"contract: {checked.bad_rows} of {checked.rows} rows quarantined", *map(described, checked.causes))
+    snapshot, rows = checked(prepared, prepared.contract, settings)
     code = source(recipe.features, settings.folders)
-    features = tables.build_features(recipe.name, checked.good, subject, recipe.drop, recipe.features, code)
-    split = tables.split_rows(checked.good, subject, recipe.split, recipe.drop)
+    features = tables.build_features(recipe.name, rows, subject, recipe.drop, recipe.features, code)
+    split = tables.split_rows(rows, subject, recipe.split, recipe.drop)
     say("split: " + ", ".join(f"{part.part} {part.rows}" for part in split.report))
-    choice, baseline = fit(recipe, features, split.artifact, subject, order.seed)
+    choice, baseline = fit(recipe, features, split.artifact, subject, prepared.order.seed)
     say(f"{choice.metric} on validation: " + ", ".join(f"{name} {score:.4f}" for name, score in choice.scores.items()))
     scores = tables.score_rows(choice.model, features, split.artifact)
-    evaluation = tables.evaluate(scores, checked.good, subject, tuple(recipe.slices))
+    evaluation = tables.evaluate(scores, rows, subject, tuple(recipe.slices))
     plots = tables.draw_plots(choice.model, features, scores, evaluation, subject)
     named = f"{dataset.name}@{snapshot.version}"
     return Model(
@@ -59,17 +48,13 @@ def make(prepared: Rows, settings: Settings) -> Model:
         snapshot=snapshot,
         plots=plots,
         subject=subject,
-        rows=Ground(snapshot=named, table=checked.good, split=split.artifact, time=dataset.time),
+        rows=Ground(snapshot=named, table=rows, split=split.artifact, time=dataset.time),
         choice=choice,
         scores=scores,
         baseline_scores=tables.score_rows(baseline, features, split.artifact),
         evaluation=evaluation,
         code=code,
     )
-
-
-def described(cause: Cause) -> str:
-    return f"  {cause.rows} rows: {cause.column} {cause.check}, such as {cause.example!r}"
 
 
 def fit(

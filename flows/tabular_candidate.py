@@ -15,7 +15,7 @@ from tasks.statistics import Interval
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
 from tasks.tables.evaluation import Evaluation
-from tasks.tables.evidence import gather
+from tasks.tables.evidence import as_served, gather
 from tasks.tables.fairness import Ground, Side
 from tasks.tables.metrics import higher_is_better
 from tasks.tables.predictor import Predictor
@@ -108,7 +108,7 @@ class Model(Offered):
             self.rows,
             Side(version=str(version.version), scores=self.scores, trained=self.rows.split),
             self.side(met.label(met.champion), met.champion.folder) if met.champion else baseline,
-            version.folder,
+            as_served(self.prepared.recipe, self.rows, version.folder),
             [self.side(met.label(rival), rival.folder) for rival in met.rivals],
             self.choice.refusal,
         )

@@ -35,10 +35,12 @@ def cached(function: Callable[P, R]) -> Task[P, R]:
 
 
 def steps_of(flow_run_id: UUID) -> list[Step]:
-    """The cached steps that a flow run has called in this process, in order, with what they returned."""
+    """The cached steps that a flow run has called in this process, in order, with what they returned; one whose error
+    the flow passed over has returned nothing."""
     return [
         step.model_copy(update={"artifacts": artifacts_in(stored(records() / step.key))})
         for step in _steps.pop(flow_run_id, {}).values()
+        if (records() / step.key).exists()
     ]
 
 

@@ -20,5 +20,9 @@ class Refused(PenstockError):
     """A rule forbids it: a held port, a version that is not pending, a ledger that was tampered with (409)."""
 
 
+class OverBudget(Refused):
+    """It would take longer than it may (409)."""
+
+
 class Unavailable(PenstockError):
     """A server or the network cannot be reached (503)."""

@@ -17,6 +17,7 @@ from bentos.rag.model import load_rag
 from bentos.rag.schemas import Answered, Citation, Found, Narrowed, Query, Question, Shelf
 from flows.cli import app
 from flows.kinds import KINDS
+from tasks.creative.specs import CreativeRecipe
 from tasks.language.specs import AssistantRecipe
 from tasks.registry.recipes import Recipe
 from tasks.retrieval import golden
@@ -156,6 +157,7 @@ def names(kind: str) -> list[str]:
     ("title", "kind", "unused"),
     [
         ("A recipe for a table", TabularRecipe, set()),
+        ("A recipe for texts", CreativeRecipe, set()),
         ("A recipe for documents", DocumentsRecipe, {"min_rows"}),
         ("A recipe for an assistant", AssistantRecipe, {"slices", "slice_floors"}),
     ],
@@ -199,7 +201,7 @@ def test_the_table_of_the_document_service_has_every_field() -> None:
 
 
 def test_every_kind_of_release_is_named() -> None:
-    assert set(re.findall(r"`(\w+)`: (?:regression|questions|a chat model)", README)) == set(KINDS)
+    assert set(re.findall(r"`(\w+)`: (?:regression|texts|questions|a chat model)", README)) == set(KINDS)
 
 
 def section(title: str) -> str:

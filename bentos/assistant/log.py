@@ -27,7 +27,7 @@ async def keep(desk: Desk[Any], traces: Traces, writing: Writing) -> None:
         latency_ms=writing.took_s * 1000,
     )  # fmt: skip
     shadowed = handle is desk.handle and "messages" in asking
-    await desk.record([record], asked=asking | {"private": not text}, shadowed=shadowed)
+    await desk.record([record], asked=[asking | {"private": not text}], shadowed=shadowed)
     if traces.chosen(key.tenant, number):
         trace(traces, record, writing, text)
 

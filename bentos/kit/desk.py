@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -108,10 +108,10 @@ class Desk(Generic[M]):
         if len(self.refused) > KEPT:
             del self.refused[next(iter(self.refused))]
 
-    async def record(self, records: list[Record], asked: Any = None, shadowed: bool = True) -> None:
+    async def record(self, records: list[Record], asked: Sequence[Any] | None = None, shadowed: bool = True) -> None:
         """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error.
 
-        `asked` goes to the shadow in place of the inputs, where these must not be logged."""
+        `asked`, one for each, goes to the shadow in place of the inputs, where these must not be logged."""
         if self.log is None:
             return
         try:
@@ -122,7 +122,7 @@ class Desk(Generic[M]):
             self.reasons["log"] = f"the prediction log cannot be written: {error}"
             return
         if shadowed and self.shadow.open and records[0].kind == "prediction":
-            self.shadow.offer(data if asked is None else private(records[0], asked), len(records))
+            self.shadow.offer(data if asked is None else private(records, asked), len(records))
 
     async def _write(self, log: Writer, records: list[Record]) -> bytes:
         """Few records at once; many in the log's own thread, and whatever comes while it writes queues behind them."""
@@ -185,6 +185,7 @@ class Desk(Generic[M]):
         return self.config.root / "served" / release / f"v{version}"
 
 
-def private(record: Record, asked: Any) -> bytes:
-    """A line for the challenger with what it is asked beside the record, which is logged without it."""
-    return orjson.dumps(asdict(record) | {"ask": asked}, option=orjson.OPT_APPEND_NEWLINE)
+def private(records: list[Record], asked: Sequence[Any]) -> bytes:
+    """Lines for the challenger with what it is asked beside the records, which are logged without it."""
+    lines = (asdict(record) | {"ask": one} for record, one in zip(records, asked, strict=True))
+    return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)

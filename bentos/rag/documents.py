@@ -12,6 +12,7 @@ from bentos.kit.desk import Desk
 from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle
 from bentos.kit.keys import caller
+from bentos.kit.queries import whole
 from bentos.rag import events
 from bentos.rag.access import Tenants, sees, tenants
 from bentos.rag.events import Prefect
@@ -118,13 +119,6 @@ def shelf(desk: Desk[Rag], prefect: Prefect) -> Handler:
         return answer({"documents": part, "total": len(found), "version": handle.version})
 
     return shelf
-
-
-def whole(request: Request, name: str, default: int, low: int, high: int) -> int:
-    given = request.query_params.get(name, str(default))
-    if not given.isascii() or not given.isdigit() or len(given) > 10 or not low <= int(given) <= high:
-        raise Problem(422, f"{name} must be a whole number from {low} to {high}.")
-    return int(given)
 
 
 def documents(store: Store, model: Rag, who: Tenants) -> list[dict[str, Any]]:

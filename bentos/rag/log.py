@@ -44,7 +44,7 @@ async def keep(desk: Desk[Rag], traces: Traces, handle: Handle[Rag], asked: Aske
         features=features(asked.question, answer),
         latency_ms=took,
     )  # fmt: skip
-    await desk.record([record], asked=asking)
+    await desk.record([record], asked=[asking])
     if traces.chosen(key.tenant, number):
         trace(traces, record, asked, answer, text)
 

@@ -13,7 +13,8 @@ from bentos.kit.desk import Desk
 from bentos.kit.handle import Handle
 from bentos.kit.keys import caller
 from bentos.kit.openapi import Described
-from bentos.tabular.model import Row, Tabular
+from bentos.kit.rows import Row
+from bentos.tabular.model import Tabular
 from bentos.tabular.schemas import describe
 from tasks.watching.log import Record
 
@@ -39,7 +40,7 @@ def predict(desk: Desk[Tabular]) -> Handler:
         body = await request.body()
         with desk.serving() as handle:
             started = perf_counter()
-            row = handle.model.row(body)
+            row = handle.model.reader.row(body)
             found = handle.model.answer(row)
             await log(desk, request, handle, [row], [found], started)
         return answer({**found, "version": handle.version, "request_id": request_id(request)})
@@ -65,7 +66,7 @@ def explain(desk: Desk[Tabular]) -> Handler:
     async def explain(request: Request) -> Response:
         body = await request.body()
         with desk.serving() as handle:
-            found = await desk.apart(handle.model.predictor.explain, handle.model.row(body))
+            found = await desk.apart(handle.model.predictor.explain, handle.model.reader.row(body))
         return answer({**found, "version": handle.version, "request_id": request_id(request)})
 
     return explain

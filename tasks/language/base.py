@@ -33,16 +33,32 @@ class Base(BaseModel):
 
 
 def from_folder(folder: str, name: str, licence: str) -> Base:
+    return kept(own_folder(folder), name, licence)
+
+
+def from_hub(name: str, revision: str, licence: str | None) -> Base:
+    folder, stated = downloaded(name, revision, licence)
+    return kept(folder, name, stated).model_copy(update={"revision": revision})
+
+
+def kept(folder: Path, name: str, licence: str) -> Base:
+    """A checked copy of a model that can talk."""
+    check(folder)
+    Chat(folder)
+    return stored(folder, name, licence)
+
+
+def own_folder(folder: str) -> Path:
     """A folder as transformers saves it. Refused: it holds other weights or code, too."""
     path = Path(folder).expanduser()
     if not path.is_dir():
         raise BadInput(f"The base {folder} is no folder; see `base` in the recipe.")
     refuse_foreign(path)
-    return kept(path, name, licence)
+    return path
 
 
-def from_hub(name: str, revision: str, licence: str | None) -> Base:
-    """A model of the hub at a commit, by way of its cache (HF_HOME); HF_TOKEN opens gated ones.
+def downloaded(name: str, revision: str, licence: str | None) -> tuple[Path, str]:
+    """A model of the hub at a commit, by way of its cache (HF_HOME), and its licence; HF_TOKEN opens gated ones.
 
     Whatever else lies in that cache is not looked at."""
     from httpx import TransportError
@@ -60,17 +76,15 @@ def from_hub(name: str, revision: str, licence: str | None) -> Base:
             f"The base {name} cannot be downloaded ({' '.join(str(error).split())[:200]}). Check the network and, for "
             "a gated model, HF_TOKEN; or name a local folder as `base`."
         ) from None
-    return kept(Path(folder), name, str(stated or "unknown")).model_copy(update={"revision": revision})
+    return Path(folder), str(stated or "unknown")
 
 
-def kept(folder: Path, name: str, licence: str) -> Base:
-    """A checked copy of a model's own files."""
-    check(folder)
+def stored(folder: Path, name: str, licence: str) -> Base:
+    """A copy of a model's own files."""
     with tempfile.TemporaryDirectory() as work:
         for path in sorted(folder.iterdir()):
             if path.name in KEPT or path.name.endswith(WEIGHTS):
                 shutil.copyfile(path, Path(work) / path.name)
-        Chat(Path(work))
         artifact = current().put_folder("bases", Path(work))
     return Base(artifact=artifact, name=name, licence=licence, parameters=parameters(folder))
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 
-def grouped(lengths: Sequence[int], labelled: int, **given: Any) -> Any:
-    """A Trainer of rows with so many tokens each, of which `labelled` are learned in a usual step."""
+def grouped(lengths: Sequence[int], labelled: int | None, **given: Any) -> Any:
+    """A Trainer of rows with so many tokens each, of which `labelled` are learned in a usual step; None: every row
+    counts alike."""
     import torch
     from transformers import Trainer
     from transformers.trainer_pt_utils import LengthGroupedSampler
@@ -28,7 +29,7 @@ def grouped(lengths: Sequence[int], labelled: int, **given: Any) -> Any:
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            usual = labelled if model.training else num_items_in_batch
+            usual = labelled if model.training and labelled else num_items_in_batch
             return super().compute_loss(model, inputs, return_outputs, usual)
 
     return Grouped(**given)

@@ -7,7 +7,6 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.errors import BadInput
 from tasks.language.apart import Tell
-from tasks.language.options import LoraOptions
 
 LIBRARIES = 500e6  # bytes: Python, torch, transformers and peft
 FLOATS = (14, 6)  # kept per token and layer: times the hidden and the inner size; measured on 135 M weights
@@ -31,7 +30,7 @@ class Shape(BaseModel):
     checkpointing: bool = False
 
     @classmethod
-    def of(cls, model: Any, options: LoraOptions, longest: int) -> Self:
+    def of(cls, model: Any, batch: int, longest: int, checkpointing: bool) -> Self:
         config = model.config
         hidden = config.hidden_size
         return cls(
@@ -40,9 +39,9 @@ class Shape(BaseModel):
             hidden=hidden,
             inner=getattr(config, "intermediate_size", 4 * hidden),
             vocabulary=config.vocab_size,
-            batch=options.batch or 1,
+            batch=batch,
             tokens=longest,
-            checkpointing=options.checkpointing,
+            checkpointing=checkpointing,
         )
 
     @property
@@ -63,10 +62,17 @@ def check_memory(shape: Shape, tell: Tell, free: float | None = None) -> None:
     careful = shape.model_copy(update={"checkpointing": True})
     raise BadInput(
         f"Fine-tuning needs about {shape.bytes / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. In the "
-        f"recipe's `lora`, `batch: {less.batch}` with `accumulate: 4` would need {less.bytes / 1e9:.1f} GB, "
+        f"recipe, `batch: {less.batch}` with `accumulate: 4` would need {less.bytes / 1e9:.1f} GB, "
         f"`checkpointing: true` {careful.bytes / 1e9:.1f} GB; `max_tokens` bounds the longest example "
         f"({shape.tokens} tokens)."
     )
+
+
+def free_memory() -> float | None:
+    """Bytes that are free on the GPU; None without one."""
+    import torch
+
+    return float(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
 
 
 def told(seconds: float) -> str:

@@ -18,19 +18,19 @@ def draw(curve: Artifact, base: Evaluation, tuned: Evaluation) -> Artifact:
     """A folder (kind `plots`) of PNG files."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        picture(folder / "loss.png", lambda axes: _loss(axes, current().read_json(curve)))
+        picture(folder / "loss.png", lambda axes: losses(axes, current().read_json(curve), "an answer's token"))
         picture(folder / "scores.png", lambda axes: _scores(axes, base, tuned))
         picture(folder / "answers.png", lambda axes: _answers(axes, base, tuned))
         return current().put_folder("plots", folder)
 
 
-def _loss(axes: "Axes", rows: list[dict[str, float]]) -> None:
+def losses(axes: "Axes", rows: list[dict[str, float]], what: str) -> None:
     for name, colour, label in (("loss", BLUE, "learned examples"), ("eval_loss", RED, "valid examples")):
         some = [(row["step"], row[name]) for row in rows if name in row]
         if some:
             axes.plot(*zip(*some, strict=True), color=colour, label=label, marker="." if name == "eval_loss" else "")
     axes.legend()
-    axes.set(xlabel="step", ylabel="loss of an answer's token, nats", title="Training", ylim=(0, None))
+    axes.set(xlabel="step", ylabel=f"loss of {what}, nats", title="Training", ylim=(0, None))
 
 
 def _scores(axes: "Axes", base: Evaluation, tuned: Evaluation) -> None:

@@ -2,8 +2,6 @@
 
 TRL's SFTTrainer is not used: its defaults are several times slower on a CPU, and labels by prefix suit any template."""
 
-import os
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -11,22 +9,20 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, current
-from tasks.errors import BadInput, Unavailable
+from tasks.errors import BadInput
 from tasks.language.adapter import put_adapter
 from tasks.language.apart import Tell, first
 from tasks.language.base import load
 from tasks.language.batches import grouped
 from tasks.language.callbacks import callbacks
 from tasks.language.chats import Example, learned
-from tasks.language.checkpoints import last_whole
-from tasks.language.estimate import Shape, check_memory, told
+from tasks.language.estimate import Shape, check_memory, free_memory
 from tasks.language.options import LoraOptions
 from tasks.language.rendering import Chat
+from tasks.language.trainer import Pace, arguments, curve, in_plain_words, resumed, time_needed
 from tasks.processes import locked
 
-OFTEN = 100  # steps at most between two checkpoints
 LOOKED_AT = 200  # valid examples at each look
-UNWRITTEN = ("PytorchStreamWriter", "unexpected pos")  # what torch says of a file that it cannot write
 IGNORED = -100  # what torch's cross-entropy leaves out
 Row = dict[str, list[int]]
 
@@ -80,42 +76,23 @@ def train(order: Order, tell: Tell) -> Learned:
     """BadInput: nothing to learn, or a loss that is no number. Unavailable: a disk that is full."""
     work = current().place(order.work)
     work.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locked(work / "lock") if first() else nullcontext():
-        try:
-            return _train(order, work, tell)
-        except OSError as error:
-            raise Unavailable(
-                f"The checkpoints in {work} cannot be written ({error}). Free some space and run again: the training "
-                "goes on from the last whole one."
-            ) from error
+    with locked(work / "lock") if first() else nullcontext(), in_plain_words(work):
+        return _train(order, work, tell)
 
 
 def _train(order: Order, work: Path, tell: Tell) -> Learned:
-    import torch
     import transformers
-    from safetensors import SafetensorError
 
-    transformers.set_seed(order.options.seed)
+    options = order.options
+    transformers.set_seed(options.seed)
     folder = current().path(order.base)
     chat = Chat(folder)
-    data = encoded(learned(order.examples), chat, order.options)
-    model = adapted(load(folder), order.options)
-    check_memory(Shape.of(model, order.options, data.longest), tell, free_memory())
-    trainer = made_trainer(model, chat, data, order.options, work, tell)
-    try:
-        time_needed(trainer, data, tell)
-        found = last_whole(work)
-        if found is not None:
-            tell({"note": f"goes on from {found.name}, which an earlier run left"})
-        trainer.train(resume_from_checkpoint=str(found) if found else None)
-    except (RuntimeError, SafetensorError) as error:
-        said = str(error).partition("\n")[0][:200]
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in said:
-            raise MemoryError(said) from error
-        if isinstance(error, SafetensorError) or any(one in said for one in UNWRITTEN):
-            raise OSError(said) from error
-        raise
-    state = trainer.state
+    data = encoded(learned(order.examples), chat, options)
+    model = adapted(load(folder), options)
+    check_memory(Shape.of(model, options.batch or 1, data.longest, options.checkpointing), tell, free_memory())
+    trainer = made_trainer(model, chat, data, options, work, tell)
+    time_needed(trainer, data.rows, tell)
+    state = resumed(trainer, work, tell)
     return Learned(
         adapter=put_adapter(trainer.model, order.base),
         curve=current().put_json("curves", curve(state.log_history)),
@@ -164,7 +141,15 @@ def adapted(model: Any, options: LoraOptions) -> Any:
 
 
 def made_trainer(model: Any, chat: Chat, data: Data, options: LoraOptions, work: Path, tell: Tell) -> Any:
-    given = arguments(options, work, len(data.rows), bool(data.looked_at))
+    pace = Pace(
+        batch=options.batch or 1,
+        accumulate=options.accumulate,
+        epochs=options.epochs or 1,
+        rate=options.rate or 1e-3,
+        checkpointing=options.checkpointing,
+        seed=options.seed,
+    )
+    given = arguments(pace, work, len(data.rows), bool(data.looked_at))
     return grouped(
         [len(row["input_ids"]) for row in data.rows],
         max(1, round(data.answers / len(data.rows) * given.train_batch_size * options.accumulate)),
@@ -174,48 +159,6 @@ def made_trainer(model: Any, chat: Chat, data: Data, options: LoraOptions, work:
         eval_dataset=data.looked_at or None,
         data_collator=Padded(chat.pad),
         callbacks=callbacks(tell, data.tokens, options.patience, bool(data.looked_at)),
-    )
-
-
-def arguments(options: LoraOptions, work: Path, rows: int, looks: bool) -> Any:
-    """bf16 where the hardware has it; everything said that has a harmful default."""
-    import torch
-    from transformers import TrainingArguments
-
-    gpu = torch.cuda.is_available()
-    batch = options.batch or 1
-    alone = options.accumulate // int(os.environ.get("WORLD_SIZE", "1"))  # the same step, however many share it
-    often = min(OFTEN, max(1, -(-rows // (batch * options.accumulate))))
-    return TrainingArguments(
-        output_dir=str(work),
-        per_device_train_batch_size=batch,
-        per_device_eval_batch_size=batch,
-        gradient_accumulation_steps=alone,
-        num_train_epochs=options.epochs or 1,
-        learning_rate=options.rate or 1e-3,
-        lr_scheduler_type="cosine",
-        warmup_steps=0.05,  # below 1 it is a share of all steps
-        weight_decay=0.0,
-        bf16=gpu and torch.cuda.is_bf16_supported(),
-        use_cpu=not gpu,
-        activation_checkpointing=options.checkpointing,
-        activation_checkpointing_kwargs={"use_reentrant": False} if options.checkpointing else None,
-        save_strategy="steps",
-        save_steps=often,
-        save_total_limit=3,
-        eval_strategy="steps" if looks else "no",
-        eval_steps=often,
-        load_best_model_at_end=looks,
-        metric_for_best_model="eval_loss" if looks else None,
-        greater_is_better=False,
-        restore_callback_states_from_checkpoint=True,
-        logging_steps=max(1, often // 10),
-        logging_nan_inf_filter=False,
-        dataloader_pin_memory=False,
-        disable_tqdm=True,
-        report_to="none",
-        seed=options.seed,
-        data_seed=options.seed,
     )
 
 
@@ -236,34 +179,3 @@ class Padded:
         mask = [[1] * len(row["input_ids"]) + [0] * (longest - len(row["input_ids"])) for row in rows]
         ids, labels = padded("input_ids", self.pad), padded("labels", IGNORED)
         return {"input_ids": ids, "labels": labels, "attention_mask": torch.tensor(mask)}
-
-
-def free_memory() -> float | None:
-    """Bytes that are free on the GPU; None without one."""
-    import torch
-
-    return float(torch.cuda.mem_get_info()[0]) if torch.cuda.is_available() else None
-
-
-def time_needed(trainer: Any, data: Data, tell: Tell) -> None:
-    """Time one batch forth and back, and tell what all of them will take."""
-    import torch
-
-    size = trainer.args.per_device_train_batch_size
-    middle = sorted(data.rows, key=lambda row: len(row["input_ids"]))[len(data.rows) // 2 :][:size]
-    batch = {name: value.to(trainer.args.device) for name, value in Padded(0)(middle).items()}
-    state = torch.random.get_rng_state()
-    started = time.perf_counter()
-    trainer.model(**batch).loss.backward()
-    took = time.perf_counter() - started
-    trainer.model.zero_grad()
-    torch.random.set_rng_state(state)
-    batches = -(-len(data.rows) // size) * trainer.args.num_train_epochs
-    tell({"note": f"about {told(took * batches)} for {batches:.0f} batches of {size} on {trainer.args.device}"})
-
-
-def curve(history: list[dict[str, Any]]) -> list[dict[str, float]]:
-    """What was logged at each step, without what the clock says."""
-    kept = {"step", "epoch", "loss", "eval_loss", "learning_rate", "grad_norm"}
-    rows = [{name: value for name, value in row.items() if name in kept} for row in history]
-    return [row for row in rows if "loss" in row or "eval_loss" in row]

@@ -4,11 +4,12 @@ import io
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -41,25 +42,29 @@ class Vectors(BaseModel):
 def embed_chunks(chunks: Artifact, weights: Artifact) -> Vectors:
     """Embed the chunks that this model has not seen yet; after a kill it goes on where its last segment ended."""
     start, store = time.monotonic(), current()
-    texts = [chunk.embedded for chunk in read_chunks(store.path(chunks))]
-    keys = [key_of(text) for text in texts]
-    found = kept(store, weights.digest)
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-    if new:
-        found |= _embed(store, weights, new)
+    rows, new = embedded([chunk.embedded for chunk in read_chunks(store.path(chunks))], weights)
     seconds = round(time.monotonic() - start, 1)
-    logger.info("%d of %d chunks embedded now in %.1f s", len(new), len(keys), seconds)
-    dim = int(weights.meta["dim"])
-    rows = np.stack([found[key] for key in keys]) if keys else np.zeros((0, dim), dtype=np.float32)
+    logger.info("%d of %d chunks embedded now in %.1f s", new, len(rows), seconds)
     return Vectors(
         artifact=store.put_bytes("vectors", _npy(rows), ".npy"),
         chunks=chunks.digest,
         model=weights.digest,
         count=len(rows),
-        dim=dim,
-        embedded_now=len(new),
+        dim=rows.shape[1],
+        embedded_now=new,
         seconds=seconds,
     )
+
+
+def embedded(texts: Sequence[str], weights: Artifact) -> tuple[NDArray[np.float32], int]:
+    """The vectors [n, dim] of texts, and how many of them this model had not seen yet; they are kept."""
+    store, keys = current(), [key_of(text) for text in texts]
+    found = kept(store, weights.digest)
+    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+    if new:
+        found |= _embed(store, weights, new)
+    dim = int(weights.meta["dim"])
+    return np.stack([found[key] for key in keys]) if keys else np.zeros((0, dim), dtype=np.float32), len(new)
 
 
 def key_of(text: str) -> str:
@@ -146,9 +151,9 @@ def _shown(vectors: Iterator[Vector], total: int) -> Iterator[Vector]:
         task = bar.add_task("", total=total, rate="")
         for number, vector in enumerate(vectors, start=1):
             now = time.monotonic()
-            rate = f"{number / max(now - start, 1e-9):.1f} chunks/s"
+            rate = f"{number / max(now - start, 1e-9):.1f} texts/s"
             bar.update(task, completed=number, rate=rate)
             if not console.is_terminal and (now - told >= PAUSE or number == total):
-                logger.info("embedded %d of %d chunks (%s)", number, total, rate)
+                logger.info("embedded %d of %d texts (%s)", number, total, rate)
                 told = now
             yield vector

@@ -3,20 +3,19 @@
 import json
 import shutil
 import tempfile
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.errors import BadInput, Unavailable
 from tasks.retrieval.embedding import ABOUT, Model
+from tasks.retrieval.onnx import exported, quantized
 
 Precision = Literal["fp32", "int8"]
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 NEEDED = ("model.safetensors", "config.json", *TOKENIZER)
 LONGEST = 256  # tokens: what the model was trained with; the tokenizer alone would take 512
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 def export(files: Mapping[str, Artifact], name: str, precision: Precision) -> Artifact:
@@ -34,9 +33,10 @@ def export(files: Mapping[str, Artifact], name: str, precision: Precision) -> Ar
             path.mkdir()
         for file in NEEDED:
             shutil.copyfile(current().path(named[file]), raw / file)
-        dim = _to_onnx(raw, folder / "model.onnx")
+        whole = folder / "model.onnx" if precision == "fp32" else raw / "whole.onnx"
+        dim = _to_onnx(raw, whole)
         if precision == "int8":
-            _quantize(folder / "model.onnx")
+            quantized(whole, folder / "model.onnx")
         for file in ("config.json", *TOKENIZER):
             shutil.copyfile(raw / file, folder / file)
         _limit(folder / "tokenizer_config.json")
@@ -73,47 +73,15 @@ def _stored(folder: Path, facts: Model) -> Artifact:
 
 def _to_onnx(raw: Path, target: Path) -> int:
     """Write the ONNX model; the size of its vectors."""
-    import torch
     from transformers import AutoModel
     from transformers.utils import logging
-
-    class States(torch.nn.Module):
-        def __init__(self, model: Any) -> None:
-            super().__init__()
-            self.model = model
-
-        def forward(self, ids: torch.Tensor, mask: torch.Tensor, types: torch.Tensor) -> Any:
-            return self.model(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
 
     logging.disable_progress_bar()
     model = AutoModel.from_pretrained(
         raw, attn_implementation="eager", use_safetensors=True, local_files_only=True, trust_remote_code=False
     ).eval()
-    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
-    axes = {name: {0: "batch", 1: "length"} for name in (*INPUTS, "last_hidden_state")}
-    with warnings.catch_warnings():
-        # the exporter that replaces this one needs onnxscript and six times as long; the vectors are compared in tests
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            States(model),
-            (mask, mask, mask * 0),
-            str(target),
-            dynamo=False,
-            opset_version=17,
-            input_names=list(INPUTS),
-            output_names=["last_hidden_state"],
-            dynamic_axes=axes,
-        )
+    exported(model, target, "last_hidden_state")
     return int(model.config.hidden_size)
-
-
-def _quantize(model: Path) -> None:
-    """Weights to eight bits, a scale per channel; activations are scaled as they come."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    whole = model.rename(model.with_name("whole.onnx"))
-    quantize_dynamic(whole, model, per_channel=True, weight_type=QuantType.QInt8)
-    whole.unlink()
 
 
 def _limit(path: Path) -> None:

@@ -92,8 +92,8 @@ class GeneratorSource(Entry):
     """Synthetic rows, the same for the same seed and number."""
 
     type: Literal["generator"]
-    name: Literal["credit-applications"]
-    rows: int = Field(20_000, ge=100)
+    name: Literal["credit-applications", "products"]
+    rows: int = Field(20_000, ge=1)
     seed: int = 0
 
 

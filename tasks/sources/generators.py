@@ -205,6 +205,3 @@ def _weights(cells: Texts, weights: dict[str, float]) -> Floats:
 
 def _whole(values: Floats) -> list[str]:
     return [str(int(value)) for value in values]
-
-
-GENERATORS: dict[str, Callable[[int, int], pa.Table]] = {"credit-applications": credit_applications}

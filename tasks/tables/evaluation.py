@@ -84,11 +84,11 @@ def evaluate(scores: Artifact, table: Artifact, subject: Subject, slices: tuple[
     return Evaluation(rows=len(test.target), metrics=metrics, slices=parts, reliability=bins, unseen=test.unseen)
 
 
-def scored(scores: Artifact, table: Artifact, subject: Subject) -> Scored:
-    """The test part of the scores beside the truth, which any table aligned with the split has."""
+def scored(scores: Artifact, table: Artifact, subject: Subject, part: str = "test") -> Scored:
+    """A part of the scores beside the truth, which any table aligned with the split has."""
     said = read_table(scores)
     about = json.loads(said["about"][0].as_py())
-    inside = column_array(said, "part") == "test"
+    inside = column_array(said, "part") == part
     positions = column_array(said, "position")[inside]
     target = column_array(read_table(table, [subject.target]), subject.target)
     classes = classes_of(target, subject)

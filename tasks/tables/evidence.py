@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from tasks.artifacts import Artifact, current
 from tasks.registry.budgets import latency_check, size_check
 from tasks.registry.gate import BASELINE, Check, Evidence, floor_check
+from tasks.registry.recipes import Recipe
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
 from tasks.tables.arrays import column_array
 from tasks.tables.behaviour import behave
 from tasks.tables.evaluation import FEWEST, MOST, Scored, measurable, members
-from tasks.tables.fairness import Fair, Ground, Side, compared
+from tasks.tables.fairness import Fair, Ground, Side, compared, tested
 from tasks.tables.metrics import difference, higher_is_better, measure
 from tasks.tables.predictor import Predictor
 from tasks.tables.requests import request_rows
@@ -25,21 +26,21 @@ RECENT = 0.1  # least share of the test rows in the newest window
 
 
 def gather(
-    recipe: TabularRecipe,
+    recipe: Recipe,
     subject: Subject,
     ground: Ground,
     candidate: Side,
     opponent: Side,
-    release: Artifact,
+    built: Sequence[Check] = (),
     rivals: Sequence[Side] = (),
     refusal: str | None = None,
 ) -> Evidence:
-    """Everything that the gate asks of a tabular candidate; `release` is its folder, `rivals` the last champions,
-    `refusal` says why no model of the search is good enough."""
+    """Everything that the gate asks of a candidate that is made of rows; `built` is what the release itself was asked,
+    `rivals` are the last champions, `refusal` says why no model of the search is good enough."""
     fair = compared(ground, subject, recipe.metric, candidate, opponent)
     ours, theirs = fair.ours, fair.theirs
     against_best, unfair = _against_best(recipe, subject, ground, candidate, rivals, {opponent.version: fair})
-    names = METRICS[recipe.task]
+    names = METRICS[subject.task]
     checks = [
         *fair.checks,
         *unfair,
@@ -47,7 +48,7 @@ def gather(
         *_floors(recipe, ours),
         *_slices(recipe, ground, ours),
         *([] if fair.doubt else _newest(recipe, ground, opponent, ours, theirs)),
-        *_built(recipe, ground, release, ours),
+        *built,
     ]
     return Evidence(
         release=recipe.name,
@@ -68,12 +69,12 @@ def gather(
     )
 
 
-def _gap(recipe: TabularRecipe, ours: Scored, theirs: Scored) -> Interval:
+def _gap(recipe: Recipe, ours: Scored, theirs: Scored) -> Interval:
     return difference(recipe.metric, ours.target, ours.predictions, theirs.predictions, ours.groups)
 
 
 def _against_best(
-    recipe: TabularRecipe,
+    recipe: Recipe,
     subject: Subject,
     ground: Ground,
     candidate: Side,
@@ -98,12 +99,12 @@ def _choice(refusal: str | None) -> list[Check]:
     return [Check(name="beats the baseline", number=None, bound="better on validation", ok=False, text=refusal)]
 
 
-def _floors(recipe: TabularRecipe, ours: Scored) -> list[Check]:
+def _floors(recipe: Recipe, ours: Scored) -> list[Check]:
     found = measure(list(recipe.floors), ours.target, ours.predictions, ours.groups) if recipe.floors else {}
     return [floor_check(name, found[name], bound, higher_is_better(name)) for name, bound in recipe.floors.items()]
 
 
-def _slices(recipe: TabularRecipe, ground: Ground, ours: Scored) -> list[Check]:
+def _slices(recipe: Recipe, ground: Ground, ours: Scored) -> list[Check]:
     """The floors of each slice; what cannot be held to them is said in one line per column."""
     checks, left = [], {column: len(ours.target) for column in recipe.slices}
     for column, value, inside in members(ground.table, tuple(recipe.slices), ours.positions):
@@ -124,7 +125,7 @@ def _unmeasured(column: str, rows: int) -> Check:
     return Check(name=f"slices {column}", number=rows, bound="none", ok=True, text=text)
 
 
-def _newest(recipe: TabularRecipe, ground: Ground, opponent: Side, ours: Scored, theirs: Scored) -> list[Check]:
+def _newest(recipe: Recipe, ground: Ground, opponent: Side, ours: Scored, theirs: Scored) -> list[Check]:
     """On the newest window of a dataset with a time the candidate must not be shown to be worse than the champion."""
     if ground.time is None or opponent.version == BASELINE:
         return []
@@ -157,13 +158,12 @@ def _window(times: NDArray[Any]) -> tuple[NDArray[np.bool_], str]:
     return inside, str(since)
 
 
-def _built(recipe: TabularRecipe, ground: Ground, release: Artifact, ours: Scored) -> list[Check]:
-    """The release as it will be served: behaviour, size, latency."""
+def as_served(recipe: TabularRecipe, ground: Ground, release: Artifact) -> list[Check]:
+    """The release folder as it will be served: behaviour, size, latency, on real rows of the test part."""
     folder = current().path(release)
     predictor = Predictor.load(folder)
-    picked = ours.positions[np.linspace(0, len(ours.positions) - 1, min(ROWS, len(ours.positions))).astype(int)]
     names = [field.name for field in predictor.schema]
-    rows = request_rows(read_table(ground.table, names).take(picked), names)
+    rows = request_rows(read_table(ground.table, names).take(tested(ground, ROWS)), names)
     return [
         *behave(predictor, rows, recipe.behaviour),
         *size_check("release", [folder], recipe.budgets),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tasks.artifacts import Artifact, current
@@ -131,6 +132,12 @@ def _doubt(ground: Ground, side: Side, found: Match) -> str | None:
 
 def _enough(rows: Scored, metric: str) -> bool:
     return len(rows.target) >= FEWEST and measurable(metric, rows)
+
+
+def tested(ground: Ground, most: int) -> NDArray[np.int64]:
+    """The places of so many rows of the test part, spread over it."""
+    places: NDArray[np.int64] = np.flatnonzero(parts_of(ground.split) == "test")
+    return np.asarray(places[np.linspace(0, len(places) - 1, min(most, len(places))).astype(int)])
 
 
 def _names(table: Artifact) -> set[str]:

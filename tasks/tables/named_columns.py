@@ -1,22 +1,20 @@
 """The columns that a recipe names, held against its contract before anything is started."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tasks.errors import BadInput
 from tasks.sources.contracts import Contract
 from tasks.tables.specs import Minimum, TabularRecipe
 
 
-def check_named(recipe: TabularRecipe, contract: Contract) -> None:
+def check_named(release: str, named: Iterable[tuple[str, str]], contract: Contract) -> None:
     """BadInput for the first column that the data will not have; names the field and the nearest column."""
-    for field, column in named(recipe):
+    for field, column in named:
         if column not in contract.columns:
             near = difflib.get_close_matches(column, contract.columns, n=1)
             known = f"did you mean {near[0]!r}?" if near else f"its columns are: {', '.join(contract.columns)}."
-            raise BadInput(
-                f"The recipe of {recipe.name}: `{field}` names {column!r}, not a column of the data; {known}"
-            )
+            raise BadInput(f"The recipe of {release}: `{field}` names {column!r}, not a column of the data; {known}")
 
 
 def named(recipe: TabularRecipe) -> Iterator[tuple[str, str]]:

@@ -35,9 +35,9 @@ def draw(model: Artifact, features: Artifact, scores: Artifact, evaluation: Eval
         _picture(folder / "effects.png", lambda axes: _effects(axes, effects))
         _picture(folder / "effect_shapes.png", lambda axes: _swarm(axes, loaded, list(effects), matrix, parts))
         if subject.task == "binary":
-            _picture(folder / "reliability.png", lambda axes: _reliability(axes, evaluation))
-            _picture(folder / "roc.png", lambda axes: _roc(axes, test))
-            _picture(folder / "precision_recall.png", lambda axes: _precision_recall(axes, test))
+            _picture(folder / "reliability.png", lambda axes: reliability(axes, evaluation))
+            _picture(folder / "roc.png", lambda axes: roc(axes, test))
+            _picture(folder / "precision_recall.png", lambda axes: precision_recall(axes, test))
         elif subject.task == "regression":
             _picture(folder / "residuals.png", lambda axes: _residuals(axes, test))
         else:
@@ -85,21 +85,21 @@ def _swarm(axes: "Axes", model: Model, ranked: list[str], matrix: Matrix, parts:
     axes.set(xlabel="contribution to the raw score", title="Low (blue) and high (red) values of each input")
 
 
-def _reliability(axes: "Axes", evaluation: Evaluation) -> None:
+def reliability(axes: "Axes", evaluation: Evaluation) -> None:
     said = [group.said for group in evaluation.reliability]
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(said, [group.happened for group in evaluation.reliability], marker="o", color=BLUE)
     axes.set(xlabel="probability said", ylabel="share that happened", title="Reliability")
 
 
-def _roc(axes: "Axes", test: Scored) -> None:
+def roc(axes: "Axes", test: Scored) -> None:
     hits, alarms = _cumulated(test)
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(alarms / max(alarms[-1], 1), hits / max(hits[-1], 1), color=BLUE)
     axes.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
 
 
-def _precision_recall(axes: "Axes", test: Scored) -> None:
+def precision_recall(axes: "Axes", test: Scored) -> None:
     hits, alarms = _cumulated(test)
     axes.plot(hits / max(hits[-1], 1), hits / (hits + alarms), color=BLUE)
     axes.set(xlabel="recall", ylabel="precision", title="Precision and recall", ylim=(0, 1.02))

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 from fastapi import Body, FastAPI, Request, Response
 from prometheus_client import Histogram, make_asgi_app
 
-from bentos.tabular.schemas import Answer, row_type
+from bentos.kit.rows import row_type
+from bentos.tabular.schemas import Answer
 from tasks.tables.predictor import Predictor
 
 

@@ -20,8 +20,9 @@ from tasks.language.adapter import WEIGHTS
 from tasks.language.chats import Example, Message
 from tasks.language.checkpoints import LIST, number, whole
 from tasks.language.examples import stored
-from tasks.language.lora import Tuned, fine_tune, heard_by, work_of
+from tasks.language.lora import Tuned, fine_tune, work_of
 from tasks.language.options import LoraOptions
+from tasks.language.showing import heard_by
 from tasks.language.training import Order, train
 from tests.bentos.test_follow import until
 from tests.language.room import LORA, ROOT, Room, children, ended
@@ -31,7 +32,8 @@ import os
 import signal
 import sys
 from tasks.artifacts import Artifact, opened
-from tasks.language.lora import fine_tune, heard_by
+from tasks.language.lora import fine_tune
+from tasks.language.showing import heard_by
 from tests.language.room import LORA, children
 
 def heard(step, metrics):

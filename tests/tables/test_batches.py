@@ -36,7 +36,7 @@ def asked(predictor: Predictor, table: pa.Table) -> list[dict[str, Any]]:
     """What the service answers to each row, from its body to its answer."""
     service = Tabular(predictor)
     bodies = request_rows(table, [field.name for field in predictor.schema])
-    return [service.answer(service.row(json.dumps(body).encode())) for body in bodies]
+    return [service.answer(service.reader.row(json.dumps(body).encode())) for body in bodies]
 
 
 def flat(answer: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tasks.sources.frames import put_table, read_table
 from tasks.statistics import Interval
 from tasks.tables import features, plots, scoring, splits
 from tasks.tables.evaluation import scored
-from tasks.tables.evidence import gather
+from tasks.tables.evidence import as_served, gather
 from tasks.tables.fairness import Ground, Side, compared, met, seen
 from tasks.tables.metrics import measure
 from tasks.tables.specs import SplitSpec, TabularRecipe
@@ -26,13 +26,14 @@ def recipe(made: Trained, **own: Any) -> TabularRecipe:
 
 def first(made: Trained, **own: Any) -> Evidence:
     """The evidence of a first version."""
+    ground = Ground(snapshot="v1", table=made.table, split=made.split, time="month")
     return gather(
         recipe(made, **own),
         made.subject,
-        Ground(snapshot="v1", table=made.table, split=made.split, time="month"),
+        ground,
         Side(version="1", scores=made.scores, trained=made.split),
         Side(version=BASELINE, scores=made.baseline_scores, trained=made.split),
-        made.release,
+        as_served(recipe(made, **own), ground, made.release),
         refusal=made.choice.refusal,
     )
 
@@ -46,13 +47,14 @@ def against(champion: Trained, candidate: Trained, **own: Any) -> Evidence:
         trained=champion.split,
         table=champion.table,
     )
+    ground = Ground(snapshot="v2", table=candidate.table, split=candidate.split, time="month")
     return gather(
         recipe(candidate, **own),
         candidate.subject,
-        Ground(snapshot="v2", table=candidate.table, split=candidate.split, time="month"),
+        ground,
         Side(version="2", scores=candidate.scores, trained=candidate.split),
         side,
-        candidate.release,
+        as_served(recipe(candidate, **own), ground, candidate.release),
         [side],
     )
 

@@ -29,7 +29,7 @@ from tasks.tables import (
     splits,
 )
 from tasks.tables.arrays import encoded, parts_of
-from tasks.tables.evidence import gather
+from tasks.tables.evidence import as_served, gather
 from tasks.tables.fairness import Ground, Side
 from tasks.tables.metrics import difference, value
 from tasks.tables.models import load_model
@@ -80,14 +80,15 @@ def test_the_recipes_in_the_box_are_promoted(store: Store, shared_data: Path, na
         ),
         evaluation.evaluate(scores, found.good, subject, tuple(recipe.slices)),
     )
+    ground = Ground(snapshot="v1", table=found.good, split=split, time=dataset.time)
     decision = decide(
         gather(
             recipe,
             subject,
-            Ground(snapshot="v1", table=found.good, split=split, time=dataset.time),
+            ground,
             Side(version="1", scores=scores, trained=split),
             Side(version=BASELINE, scores=below, trained=split),
-            release,
+            as_served(recipe, ground, release),
             refusal=choice.refusal,
         ),
         recipe,

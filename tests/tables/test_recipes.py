@@ -7,7 +7,7 @@ from tasks.registry.recipes import load_recipe, parsed, release_names
 from tasks.sources.catalog import load_dataset
 from tasks.sources.contracts import Column, Contract, load_contract
 from tasks.tables import steps
-from tasks.tables.named_columns import check_named
+from tasks.tables.named_columns import check_named, named
 from tasks.tables.specs import TabularRecipe
 
 DATA = Path(__file__).parents[2] / "data"
@@ -19,7 +19,7 @@ PLAIN = {"name": "x", "dataset": "x", "target": "y", "task": "binary", "metric":
 def test_the_recipes_in_the_box_fit_their_data(name: str) -> None:
     recipe = parsed(TabularRecipe, load_recipe(name, [DATA]), name)
     dataset = load_dataset(recipe.dataset, [DATA])
-    check_named(recipe, load_contract(dataset.contract, [DATA]))
+    check_named(name, named(recipe), load_contract(dataset.contract, [DATA]))
     assert recipe.floors and recipe.approval == "auto"
     assert recipe.subject(dataset.time).carried == ((dataset.time,) if dataset.time else ())
 
@@ -60,9 +60,9 @@ def test_a_column_that_the_data_does_not_have_is_told_with_its_field(wrong: dict
     columns = {name: Column(dtype="float") for name in ("size", "town", "day", "y")}
     contract = Contract(columns=columns)
     right = {"drop": ["day"], "slices": ["town"], "split": {"by": "group", "column": "town"}}
-    check_named(parsed(TabularRecipe, PLAIN | right, "x"), contract)
+    check_named("x", named(parsed(TabularRecipe, PLAIN | right, "x")), contract)
     with pytest.raises(BadInput, match=told):
-        check_named(parsed(TabularRecipe, PLAIN | wrong, "x"), contract)
+        check_named("x", named(parsed(TabularRecipe, PLAIN | wrong, "x")), contract)
 
 
 def test_a_fit_sees_its_seed_and_parameters_and_nothing_else_of_the_recipe() -> None:

@@ -1,0 +1,175 @@
+"""A creative candidate on its way to the gate: what it is made of, and the evidence."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.candidates import Met, Offered, faced, made_of, record_of
+from flows.creative_order import Copy
+from flows.receipts import say
+from tasks.artifacts import Artifact, canonical, current, sha256
+from tasks.creative import steps as creative
+from tasks.creative.checking import built
+from tasks.creative.choosing import Choice
+from tasks.creative.exporting import Exported
+from tasks.creative.release_folder import Made
+from tasks.creative.tuning import Tuned
+from tasks.language.base import Base
+from tasks.planning import closure
+from tasks.registry import records
+from tasks.registry.gate import BASELINE, Evidence
+from tasks.registry.records import VersionRecord
+from tasks.sources.snapshots import Snapshot
+from tasks.statistics import Interval
+from tasks.tables.evaluation import Evaluation, scored
+from tasks.tables.evidence import gather
+from tasks.tables.fairness import Ground, Side
+from tasks.tables.metrics import higher_is_better, measure
+from tasks.tables.specs import Subject
+
+MAKING = ("texts", "label", "positive", "rating", "threshold", "candidates", "precision", "encoder", "split", "metric")
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One of the models that compete; the rest is there where it is a fine-tuned encoder."""
+
+    model: Artifact
+    base: Base | None = None
+    tuned: Tuned | None = None
+    exported: Exported | None = None
+    training: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Classified(Offered):
+    """A classifier of texts, and the rows that it is judged on."""
+
+    prepared: Copy
+    snapshot: Snapshot
+    subject: Subject
+    rows: Ground
+    choice: Choice
+    chosen: Entrant
+    scores: Artifact
+    baseline_scores: Artifact
+    evaluation: Evaluation
+
+    @property
+    def seed(self) -> int:
+        return self.chosen.tuned.options.seed if self.chosen.tuned else 0
+
+    @property
+    def code_digest(self) -> str:
+        making = self.prepared.recipe.model_dump(mode="json", include=set(MAKING))
+        return sha256(canonical([closure("tasks.creative.steps"), making, self.requests]))
+
+    @property
+    def requests(self) -> str:
+        """Digest of what a service takes and what it drafts from."""
+        columns = self.prepared.contract.model_dump(mode="json", include={"columns"})
+        return sha256(canonical([columns, self.prepared.recipe.facts]))
+
+    @property
+    def key(self) -> str:
+        """The same model of the same rows for the same requests."""
+        digests = [self.chosen.model.digest, self.snapshot.digest, self.rows.split.digest, self.requests]
+        return sha256(canonical([self.release, *digests]))
+
+    @property
+    def ground(self) -> str:
+        return self.rows.snapshot
+
+    @property
+    def metrics(self) -> dict[str, Interval]:
+        return self.evaluation.metrics
+
+    def higher_is_better(self, metric: str) -> bool:
+        return higher_is_better(metric)
+
+    def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
+        split, table = (one.model_dump(mode="json") for one in (self.rows.split, self.rows.table))
+        made = Made(
+            release=self.release,
+            key=key,
+            model=self.chosen.model,
+            texts=self.rows.table,
+            split=self.rows.split,
+            contract=self.prepared.contract,
+            subject=self.subject,
+            facts=dict(self.prepared.recipe.facts),
+            inputs=inputs | {"split": split, "table": table},
+            lineage=self.lineage(),
+        )
+        return creative.assemble_release(made, self.evaluation)
+
+    def lineage(self) -> list[dict[str, Any]]:
+        """From the rows to what is served: each with its digest, licence and cost."""
+        snapshot, entrant = self.snapshot, self.chosen
+        rows = [
+            made_of("data", snapshot.digest, self.ground, self.prepared.dataset.licence),
+            made_of("texts", self.rows.table.digest),
+        ]
+        if entrant.base and entrant.tuned and entrant.exported:
+            rows += [
+                made_of("base", entrant.base.artifact.digest, entrant.base.name, entrant.base.licence),
+                made_of("encoder", entrant.tuned.encoder.digest, cost=entrant.tuned.cost),
+                made_of("exported encoder", entrant.exported.artifact.digest, entrant.exported.precision),
+            ]
+        return [*rows, made_of("classifier", entrant.model.digest, self.choice.family)]
+
+    def described(self, folder: Path) -> dict[str, Any]:
+        worth = {f"validation {name}": str(interval) for name, interval in self.choice.worth.items()}
+        tuned = self.chosen.tuned
+        found: dict[str, Any] = {
+            "params": {
+                "family": self.choice.family,
+                "why": self.choice.why,
+                "rows": self.snapshot.rows,
+                "snapshot": self.ground,
+                "metric": self.choice.metric,
+                **worth,
+                **({name: value for name, value in tuned.options.model_dump().items() if value} if tuned else {}),
+            }
+        }
+        if tuned:
+            found |= {"curve": current().read_json(tuned.curve), "training": self.chosen.training}
+        return found
+
+    def evidence(self, version: VersionRecord, met: Met) -> Evidence:
+        """Candidate against champion (or the classes' shares) on the newest snapshot's test part."""
+        champion, rivals, lost = faced(self.release, version, met, self.side)
+        say(*self.beside(version))
+        evidence = gather(
+            self.prepared.recipe,
+            self.subject,
+            self.rows,
+            Side(version=str(version.version), scores=self.scores, trained=self.rows.split),
+            champion or Side(version=BASELINE, scores=self.baseline_scores),
+            built(self.prepared.recipe, version.folder, self.rows),
+            rivals,
+            self.choice.refusal,
+        )
+        return evidence.model_copy(update={"checks": [*evidence.checks, *lost]})
+
+    def beside(self, version: VersionRecord) -> Iterator[str]:
+        """What every version whose files are there is worth on the rows of today: a line each."""
+        metric = self.prepared.recipe.metric
+        for record in records.versions(current(), self.release):
+            if current().whole(record.folder):
+                scores = self.scores if record == version else self.side("", record.folder).scores
+                test = scored(scores, self.rows.table, self.subject)
+                found = measure([metric], test.target, test.predictions, test.groups)[metric]
+                yield f"version {record.version}: {metric} {found} on the test rows of {self.ground}"
+
+    def side(self, label: str, folder: Artifact) -> Side:
+        """An earlier version on the newest rows: what it reads of them, its scores, and what it was trained on."""
+        scores = creative.score_texts(folder, self.rows.table, self.rows.split)
+        inputs = record_of(folder)["inputs"]
+        return Side(
+            version=label,
+            scores=scores,
+            trained=Artifact.model_validate(inputs["split"]),
+            table=Artifact.model_validate(inputs["table"]),
+        )

@@ -1,0 +1,77 @@
+"""A text classifier as it is trained, released and served: a card, and a scorer of one of three families.
+
+Kept to numpy, tokenizers and ONNX Runtime: this is the service's request path."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tasks.artifacts import Artifact
+from tasks.creative.encoder import EncoderScorer
+from tasks.creative.frozen import FrozenScorer
+from tasks.creative.texts import rendered
+from tasks.creative.tfidf import TfidfScorer
+from tasks.errors import BadInput
+from tasks.tables.specs import Label
+
+CARD = "classifier.json"
+Floats = NDArray[np.float64]
+
+
+class Scorer(Protocol):
+    """Log-odds of the positive class [n], in the order of the texts."""
+
+    def log_odds(self, texts: Sequence[str]) -> Floats: ...
+
+
+class Card(BaseModel):
+    """`classifier.json`. `model` is the large artifact behind it, where there is one; `slope` and `shift` calibrate the
+    log-odds (Platt 1999), fitted on the validation part."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    schema_version: Literal[1] = 1
+    family: Literal["tfidf", "embedding", "encoder"]
+    texts: tuple[str, ...]
+    classes: tuple[Label, Label]
+    model: Artifact | None = None
+    slope: float = 1.0
+    shift: float = 0.0
+    parameters: dict[str, Any] = {}
+
+
+class Classifier:
+    """Loaded once, then read by any number of requests; nothing in it changes."""
+
+    def __init__(self, card: Card, scorer: Scorer) -> None:
+        self.card, self.scorer = card, scorer
+
+    @classmethod
+    def load(cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1) -> "Classifier":
+        """The classifier in a folder; `piece` finds the large artifact that it names. BadInput: it is none."""
+        try:
+            card = Card.model_validate_json((folder / CARD).read_bytes())
+        except (FileNotFoundError, ValidationError):
+            raise BadInput(f"The folder {folder} has no readable {CARD}; train or fetch it again.") from None
+        if card.model is None:
+            return cls(card, TfidfScorer.load(folder))
+        if card.family == "embedding":
+            return cls(card, FrozenScorer.load(folder, piece(card.model), card.model.digest, threads))
+        return cls(card, EncoderScorer(piece(card.model), threads))
+
+    def text(self, record: Mapping[str, Any]) -> str:
+        return rendered(record, self.card.texts)
+
+    def probabilities(self, texts: Sequence[str]) -> Floats:
+        """Of the positive class [n], calibrated, in the order of the texts."""
+        return chances(self.card.slope * self.scorer.log_odds(texts) + self.card.shift)
+
+
+def chances(log_odds: Floats) -> Floats:
+    """Stable for large values of either sign."""
+    small = np.exp(-np.abs(log_odds))
+    return np.where(log_odds >= 0, 1 / (1 + small), small / (1 + small))

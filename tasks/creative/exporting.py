@@ -1,0 +1,106 @@
+"""A fine-tuned encoder as ONNX: what is served, shown to say what torch says; int8 only where it is as good."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from tasks.artifacts import Artifact, current
+from tasks.creative.classifier import chances
+from tasks.creative.encoder import ABOUT, MODEL, TOKENIZER, EncoderScorer, tokenizer
+from tasks.creative.fitting import Floats, Part, material
+from tasks.creative.training import loaded
+from tasks.errors import Refused
+from tasks.language.apart import Tell, apart, cores
+from tasks.language.base import weight_bytes
+from tasks.retrieval.onnx import exported, quantized
+from tasks.statistics import Interval
+from tasks.tables.metrics import measure
+from tasks.tables.specs import Subject
+
+COMPARED = 64  # texts
+NEAR = 1e-4  # the largest difference of a probability
+
+Precision = Literal["fp32", "int8"]
+
+
+class Order(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    encoder: Artifact
+    texts: Artifact
+    split: Artifact
+    subject: Subject
+    precision: Precision
+    metric: str
+
+
+class Exported(BaseModel):
+    """`artifact` (kind `weights`) is served. `difference`: of a probability to torch's at most; `note`: why it is not
+    of the precision that was asked for."""
+
+    model_config = ConfigDict(frozen=True)
+
+    artifact: Artifact
+    precision: Precision
+    difference: float
+    note: str | None = None
+
+
+def export(
+    encoder: Artifact, texts: Artifact, split: Artifact, subject: Subject, precision: Precision, metric: str
+) -> Exported:
+    """In a process of its own. Refused: ONNX does not say what torch says."""
+    order = Order(encoder=encoder, texts=texts, split=split, subject=subject, precision=precision, metric=metric)
+    return apart(exporting, order, Exported, cores(weight_bytes(encoder)))[0]
+
+
+def exporting(order: Order, _tell: Tell) -> Exported:
+    source = current().path(order.encoder)
+    given = material(order.texts, order.split, order.subject).valid
+    with tempfile.TemporaryDirectory() as name:
+        wide, narrow = Path(name) / "fp32", Path(name) / "int8"
+        for folder in (wide, narrow):
+            folder.mkdir()
+            for file in (TOKENIZER, ABOUT):
+                shutil.copyfile(source / file, folder / file)
+        model = loaded(source, "eager").eval()  # the exporter knows no other attention
+        exported(model, wide / MODEL, "logits")
+        said = torch_says(model, source, given.texts[:COMPARED])
+        difference = apart_by(wide, given, said)
+        if difference > NEAR:
+            raise Refused(f"The exported encoder differs from torch by {difference:.2g} in a probability.")
+        if order.precision == "fp32":
+            return Exported(artifact=_kept(wide), precision="fp32", difference=difference)
+        quantized(wide / MODEL, narrow / MODEL)
+        known, found = (worth(folder, given, order.metric) for folder in (wide, narrow))
+        if known.low <= found.value <= known.high:
+            return Exported(artifact=_kept(narrow), precision="int8", difference=apart_by(narrow, given, said))
+        note = f"int8 would have {order.metric} {found.value:.4g} on validation, outside of {known}: fp32 is kept"
+        return Exported(artifact=_kept(wide), precision="fp32", difference=difference, note=note)
+
+
+def apart_by(folder: Path, part: Part, said: Floats) -> float:
+    """The largest difference of a probability."""
+    return float(np.abs(chances(EncoderScorer(folder).log_odds(part.texts[: len(said)])) - said).max())
+
+
+def worth(folder: Path, part: Part, metric: str) -> Interval:
+    return measure([metric], part.target, chances(EncoderScorer(folder).log_odds(part.texts))[:, None])[metric]
+
+
+def _kept(folder: Path) -> Artifact:
+    return current().put_folder("weights", folder)
+
+
+def torch_says(model: Any, folder: Path, texts: list[str]) -> Floats:
+    """Probabilities one by one, so that nothing is padded."""
+    import torch
+
+    words = tokenizer(folder)
+    with torch.inference_mode():
+        logits = [model(input_ids=torch.tensor([words.encode(text).ids])).logits[0] for text in texts]
+    return np.array([torch.softmax(one, 0)[1].item() for one in logits])

@@ -1,0 +1,47 @@
+"""A first catalog entry, contract and recipe for a user's own table of texts, with every guess said aloud."""
+
+from pathlib import Path
+from typing import Any
+
+from tasks.errors import BadInput
+from tasks.tables import inference as tables
+from tasks.tables.inference import Proposal, listed
+
+THRESHOLD = 3.5
+FACTS = ("title", "category", "description", "price")
+
+
+def infer(path: Path, name: str, target: str) -> Proposal:
+    """As of any table; the columns of free text are what is read. BadInput: there are none, or no target fits."""
+    table = tables.infer(path, name, target)
+    columns: dict[str, Any] = table.contract["columns"]
+    texts = [one for one in table.recipe.get("drop", []) if free_text(columns[one])]
+    if not texts:
+        raise BadInput(
+            f"{path} has no column of free text beside {target!r}, so there is nothing to read: for numbers and levels "
+            "use `penstock new tabular`."
+        )
+    task, told = table.recipe["task"], [f"{listed(texts)}: free text, so it is what is read"]
+    recipe: dict[str, Any] = {"kind": "creative", "dataset": name, "texts": texts}
+    if task == "binary":
+        recipe |= {"label": target, "positive": table.recipe["positive"]}
+    elif columns[target]["dtype"] in ("float64", "Int64"):
+        recipe |= {"rating": target, "threshold": THRESHOLD}
+        told.append(f"{target}: a rating, and a text is good from {THRESHOLD:g} on; set `threshold` if not")
+    else:
+        raise BadInput(f"The target {target!r} has more than two labels; two are told apart. Choose another column.")
+    if facts := {fact: fact for fact in FACTS if fact in columns and fact != target}:
+        recipe["facts"] = facts
+        told.append(f"{listed([*facts])}: what drafts may speak of")
+    else:
+        told.append("no column is called title, category, description or price, so nothing is drafted; see `facts`")
+    bars = {"metric": "auc", "margin": 0.01, "floors": {"auc": 0.5}, "approval": "auto"}
+    told.append("floor auc 0.5: what a constant alone reaches, raise it to what you need")
+    said = [line for line in table.assumptions if " no input" not in line and not line.startswith("floor ")]
+    if task != "binary":
+        said = [line for line in said if not line.startswith(f"{target}: ")]
+    return table.model_copy(update={"recipe": recipe | bars, "assumptions": [*said, *told]})
+
+
+def free_text(column: dict[str, Any]) -> bool:
+    return column["dtype"].startswith("string") and not column.get("unique") and "isin" not in column

@@ -1,0 +1,68 @@
+"""A creative release as it is served: records in, JSON answers out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import orjson
+
+from tasks.artifacts import Artifact, Store
+from tasks.creative.classifier import Classifier
+from tasks.creative.drafts import Drafts, drafted, facts_of
+from tasks.creative.moving import Moved, moved
+from tasks.creative.texts import LONGEST, has_words
+from tasks.errors import BadInput
+from tasks.tables.schema import Field
+
+Row = dict[str, Any]
+
+
+class Served:
+    """Loaded once, then read by any number of requests; nothing in it changes."""
+
+    def __init__(self, release: dict[str, Any], classifier: Classifier) -> None:
+        self.release, self.classifier = release, classifier
+        self.schema = [Field.model_validate(field) for field in release["input_schema"]]
+        self.facts: dict[str, str] = release["facts"]
+
+    @classmethod
+    def load(cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1) -> Self:
+        """The release in `folder`; `piece` finds the model that it names. BadInput where it is not one."""
+        try:
+            release = orjson.loads((folder / "release.json").read_bytes())
+        except (FileNotFoundError, orjson.JSONDecodeError):
+            raise BadInput(f"The folder {folder} has no readable release.json; name the folder of a release.") from None
+        return cls(release, Classifier.load(folder, piece, threads))
+
+    def predict(self, rows: list[Row]) -> list[Row]:
+        """Label and probability of each row, in order; `cut` names columns of which only the beginning was read.
+
+        BadInput: a row without a word."""
+        texts = [self.classifier.text(row) for row in rows]
+        if (bare := next((place for place, text in enumerate(texts) if not has_words(text)), None)) is not None:
+            columns = ", ".join(self.classifier.card.texts)
+            where = f"Row {bare}" if len(rows) > 1 else "The record"
+            raise BadInput(f"{where} has no word in {columns}: there is nothing to judge.")
+        found = self.classifier.probabilities(texts).tolist() if rows else []
+        classes = self.classifier.card.classes
+        answers: list[Row] = [{"prediction": classes[int(score >= 0.5)], "probability": score} for score in found]
+        for row, answer in zip(rows, answers, strict=True):
+            if long := [name for name in self.classifier.card.texts if len(str(row.get(name))) > LONGEST]:
+                answer["cut"] = long
+        return answers
+
+    def moved(self, row: Row, probability: float) -> list[Moved]:
+        """Which words moved the score."""
+        return moved(self.classifier, self.classifier.text(row), probability)
+
+    def drafts(self, row: Row) -> Drafts | None:
+        """By template; None where the recipe names no facts to speak of."""
+        return drafted(facts_of(row, self.facts)) if self.facts else None
+
+
+@contextmanager
+def answering(folder: Path, store: Store) -> Iterator[Callable[[Row], Any]]:
+    """The release in `folder`, its model taken from the store, ready for golden requests."""
+    served = Served.load(folder, store.path)
+    yield lambda row: served.predict([row])[0]

@@ -1,0 +1,45 @@
+"""Records as texts: what a classifier reads of one, in training and in the service alike."""
+
+import html
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LONGEST = 10_000  # characters of a column that are read
+TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,500}>")
+WORDED = "[0-9A-Za-z\u00a1-\U0010ffff]"  # means the same to every reader of the schema, which \\w does not
+WORD = re.compile(WORDED)
+SPLIT = re.compile(r"\W+")
+
+
+def rendered(record: Mapping[str, Any], columns: Sequence[str]) -> str:
+    """The columns of a record as one text: words as they stand, numbers after their column's name."""
+    return " ".join(part for column in columns if (part := _part(column, record.get(column))))
+
+
+def _part(column: str, value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        said = cleaned(str(value))
+    else:
+        said = f"{column} {value:g}"
+    return said if not said or said[-1] in ".!?:;," else f"{said}."
+
+
+def cleaned(text: str) -> str:
+    """Without tags, entities, control characters and runs of blanks; composed (NFC), and cut where it is too long."""
+    plain = html.unescape(TAG.sub(" ", text[: 2 * LONGEST]))
+    said = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in plain)
+    return " ".join(unicodedata.normalize("NFC", said).split())[:LONGEST]
+
+
+def has_words(text: str) -> bool:
+    """Whether there is a letter, a digit, or a sign beyond ASCII: nothing else can be judged."""
+    return WORD.search(text) is not None
+
+
+def same(text: str) -> str:
+    """What two texts share that differ in case and punctuation alone."""
+    return SPLIT.sub(" ", text.casefold()).strip()

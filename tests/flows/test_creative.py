@@ -1,0 +1,187 @@
+"""The creative flow from end to end, on real servers: what is learned, offered, refused, swapped and rolled back."""
+
+import csv
+import itertools
+import json
+import random
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+
+from flows import creative
+from flows.orders import Order, prepare
+from flows.release import roll_back
+from flows.replay import stands
+from tasks import artifacts, settings
+from tasks.artifacts import opened
+from tasks.creative.served import Served
+from tasks.errors import BadInput
+from tasks.registry.road import Outcome
+from tasks.sources.contracts import load_contract
+from tasks.sources.products import COLUMNS, rows
+from tests.creative.room import tiny_encoder
+from tests.flows.conftest import House
+
+pytestmark = pytest.mark.timeout(240)
+
+numbers = itertools.count(1)
+RECIPE: dict[str, Any] = {
+    "kind": "creative",
+    "dataset": "shop",
+    "texts": ["title", "category", "description"],
+    "rating": "rating",
+    "facts": {"title": "title", "description": "description"},
+    "candidates": ["tfidf"],
+    "margin": 0.02,
+    "floors": {"auc": 0.6},
+    "slices": ["category"],
+}
+STEPS = [
+    "creative.labelled.label",
+    "tables.splits.split",
+    "creative.fitting.fit_tfidf",
+    "creative.fitting.fit_constant",
+    "creative.scoring.score",
+    "creative.choosing.choose",
+    "tables.evaluation.evaluate",
+    "creative.plots.draw",
+    "creative.release_folder.assemble",
+]
+
+
+class Shop(House):
+    """A house whose dataset is a table of products."""
+
+    def furnish(self) -> None:
+        source = {"type": "file", "path": "shop.csv"}
+        self.project.mkdir()
+        self.put(
+            "datasets/shop.yaml", {"title": "Shop", "licence": "CC0-1.0", "source": source, "contract": "products"}
+        )
+        self.recipe()
+        self.stock(rows(900, 0))
+
+    def put(self, name: str, value: Any) -> None:
+        path = self.project / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(value))  # JSON is YAML
+
+    def recipe(self, **fields: Any) -> None:
+        self.put(f"releases/{self.name}.yaml", RECIPE | fields)
+
+    def stock(self, some: list[dict[str, str]]) -> None:
+        with (self.project / "shop.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(some)
+
+    def train(self, **order: Any) -> Outcome:
+        before = self._records()
+        outcome: Outcome = creative.train(Order(release=self.name, **order))
+        now = self._records()
+        told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
+        self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
+        return outcome
+
+    def served(self, version: int) -> Served:
+        return Served.load(self.store.path(self.versions[version - 1].folder), self.store.path)
+
+
+@pytest.fixture
+def house(
+    prefect_server: str, mlflow_url: str, data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Shop]:
+    monkeypatch.setenv("PENSTOCK_PROJECT", str(tmp_path / "project"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_url)
+    house = Shop(tmp_path / "project", f"shop-{next(numbers)}", prefect_server, mlflow_url)
+    house.furnish()
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: data_root / "records"}):
+        yield house
+
+
+@pytest.fixture
+def first(house: Shop) -> Shop:
+    """Version 1 is champion."""
+    outcome = house.train()
+    assert outcome.state == "promoted", outcome.text
+    return house
+
+
+def failed(outcome: Outcome) -> set[str]:
+    assert outcome.decision is not None
+    return {reason.name for reason in outcome.decision.failed}
+
+
+def test_a_classifier_becomes_champion_and_the_second_run_does_nothing(first: Shop) -> None:
+    assert [step for step in first.ran if step in STEPS] == [
+        *STEPS[:4], "creative.scoring.score", *STEPS[4:]
+    ] or set(STEPS) <= set(first.ran)  # fmt: skip
+    assert stands(Order(release=first.name), settings.load())
+    assert first.train().state == "champion" and first.ran == []
+    (version,) = first.versions
+    assert version.metrics["auc"].value > 0.7 and first.faults() == []
+    served = first.served(1)
+    (found,) = served.predict([{"title": "Blue kettle", "category": "kitchen", "description": "A true must-have!"}])
+    assert found["prediction"] in (True, False) and 0 < found["probability"] < 1
+
+
+def test_shuffled_ratings_are_refused_and_a_rollback_leads_back(first: Shop) -> None:
+    some = rows(900, 0)
+    ratings = [one["rating"] for one in some]
+    random.Random(1).shuffle(ratings)
+    first.stock([one | {"rating": rating} for one, rating in zip(some, ratings, strict=True)])
+    nonsense = first.train()
+    assert nonsense.state == "refused" and "floor auc" in failed(nonsense)
+    assert first.champion == 1
+
+    first.stock(rows(1500, 0))
+    assert first.train().champion == 3
+    assert roll_back(first.name).champion == 1
+
+
+def test_an_encoder_takes_the_place_of_counted_words(first: Shop) -> None:
+    base = first.project / "encoder"
+    with artifacts.opened(first.store.root) as store:
+        shutil.copytree(store.path(tiny_encoder().artifact), base)
+    encoder = {"base": str(base), "licence": "apache-2.0", "epochs": 2, "rate": 2e-3, "max_tokens": 64}
+    first.recipe(candidates=["encoder"], encoder=encoder, floors={}, margin=0.5)
+    outcome = first.train()
+    assert outcome.state in ("promoted", "refused"), outcome.text
+    record = json.loads((first.store.path(first.versions[1].folder) / "release.json").read_bytes())
+    assert record["family"] == "encoder" and record["model"]["kind"] == "weights"
+    assert [row["what"] for row in record["lineage"]] == [
+        "data", "texts", "base", "encoder", "exported encoder", "classifier",
+    ]  # fmt: skip
+    assert not list(first.store.root.rglob("*.bin")) and not list((first.store.root / "work").glob("encoder-*"))
+    first.recipe(candidates=["tfidf", "encoder"], encoder=encoder | {"epochs": 500}, budget=0.001)
+    assert first.train().state in ("champion", "promoted", "refused")
+    assert "creative.tuning.tune" not in first.ran
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"label": "category"}, "name one of them"),
+        ({"texts": ["titel"]}, "`texts` names 'titel', .* did you mean 'title'"),
+        ({"facts": {"title": "name"}}, "`facts` names 'name'"),
+        ({"texts": ["rating"]}, "what is to be learned stands in `texts`"),
+        ({"candidates": ["encoder"], "encoder": {"base": "somebody/model"}}, "name the commit, too"),
+        ({"metric": "mae"}, "no metric mae"),
+    ],
+)
+def test_a_recipe_that_cannot_be_followed_is_told_before_anything_starts(
+    house: Shop, fields: dict[str, Any], told: str
+) -> None:
+    house.recipe(**fields)
+    with opened(house.store.root), pytest.raises(BadInput, match=told):
+        prepare(Order(release=house.name), settings.load())
+
+
+def test_the_contract_of_the_box_puts_the_planted_rows_aside(first: Shop) -> None:
+    assert load_contract("products", settings.load().folders).columns["title"].checks == {"str_matches": r".*\w"}
+    report = first.receipt()
+    assert any(step.task.endswith("contracts.check") for step in report.steps)
