@@ -71,9 +71,7 @@ def test_what_is_exported_says_what_torch_says(here: object, exported: Exported,
     assert not [path for path in current().path(exported.artifact).iterdir() if path.suffix in (".bin", ".pt")]
 
 
-def test_eight_bits_are_taken_only_where_they_are_as_good(
-    here: object, shop: Room, tuned: Tuned, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_eight_bits_are_taken_only_where_they_are_as_good(here: object, shop: Room, tuned: Tuned) -> None:
     asked = (tuned.encoder, shop.texts.artifact, shop.split.artifact, shop.subject, "int8", "auc")
     found = export(*asked)
     assert (found.precision == "int8") == (found.note is None)
