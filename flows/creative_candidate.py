@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.candidates import Met, Offered, faced, made_of, record_of
+from flows.candidates import Met, faced, made_of, record_of
 from flows.creative_order import Copy
 from flows.receipts import say
+from flows.rows import OfRows
 from tasks.artifacts import Artifact, canonical, current, sha256
 from tasks.creative import steps as creative
 from tasks.creative.checking import built
@@ -18,15 +19,12 @@ from tasks.creative.tuning import Tuned
 from tasks.language.base import Base
 from tasks.planning import closure
 from tasks.registry import records
-from tasks.registry.gate import BASELINE, Evidence
+from tasks.registry.gate import Evidence
 from tasks.registry.records import VersionRecord
-from tasks.sources.snapshots import Snapshot
-from tasks.statistics import Interval
-from tasks.tables.evaluation import Evaluation, scored
+from tasks.tables.evaluation import scored
 from tasks.tables.evidence import gather
-from tasks.tables.fairness import Ground, Side
-from tasks.tables.metrics import higher_is_better, measure
-from tasks.tables.specs import Subject
+from tasks.tables.fairness import Side
+from tasks.tables.metrics import measure
 
 MAKING = ("texts", "label", "positive", "rating", "threshold", "candidates", "precision", "encoder", "split", "metric")
 
@@ -43,18 +41,12 @@ class Entrant:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Classified(Offered):
+class Classified(OfRows):
     """A classifier of texts, and the rows that it is judged on."""
 
     prepared: Copy
-    snapshot: Snapshot
-    subject: Subject
-    rows: Ground
     choice: Choice
     chosen: Entrant
-    scores: Artifact
-    baseline_scores: Artifact
-    evaluation: Evaluation
 
     @property
     def seed(self) -> int:
@@ -77,19 +69,7 @@ class Classified(Offered):
         digests = [self.chosen.model.digest, self.snapshot.digest, self.rows.split.digest, self.requests]
         return sha256(canonical([self.release, *digests]))
 
-    @property
-    def ground(self) -> str:
-        return self.rows.snapshot
-
-    @property
-    def metrics(self) -> dict[str, Interval]:
-        return self.evaluation.metrics
-
-    def higher_is_better(self, metric: str) -> bool:
-        return higher_is_better(metric)
-
     def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
-        split, table = (one.model_dump(mode="json") for one in (self.rows.split, self.rows.table))
         made = Made(
             release=self.release,
             key=key,
@@ -99,7 +79,7 @@ class Classified(Offered):
             contract=self.prepared.contract,
             subject=self.subject,
             facts=dict(self.prepared.recipe.facts),
-            inputs=inputs | {"split": split, "table": table},
+            inputs=inputs | self.placed,
             lineage=self.lineage(),
         )
         return creative.assemble_release(made, self.evaluation)
@@ -145,8 +125,8 @@ class Classified(Offered):
             self.prepared.recipe,
             self.subject,
             self.rows,
-            Side(version=str(version.version), scores=self.scores, trained=self.rows.split),
-            champion or Side(version=BASELINE, scores=self.baseline_scores),
+            self.ours(version),
+            champion or self.baseline,
             built(self.prepared.recipe, version.folder, self.rows),
             rivals,
             self.choice.refusal,

@@ -1,17 +1,28 @@
-"""Rows of a dataset, read and checked: the first steps of every release that is made of a table."""
+"""What all releases that are made of a table have in common: rows, read and checked, and a candidate judged on them."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from flows.candidates import Offered
 from flows.orders import Prepared
 from flows.receipts import say
 from tasks.artifacts import Artifact
+from tasks.registry.gate import BASELINE
 from tasks.registry.lineage import git_commit
+from tasks.registry.records import VersionRecord
 from tasks.settings import ROOT, Settings
 from tasks.sources import steps as sources
 from tasks.sources.contracts import Contract
 from tasks.sources.reading import pieces
 from tasks.sources.snapshots import Snapshot
 from tasks.sources.state import source_state
+from tasks.statistics import Interval
 from tasks.tables import steps as tables
 from tasks.tables.contracts import Cause
+from tasks.tables.evaluation import Evaluation
+from tasks.tables.fairness import Ground, Side
+from tasks.tables.metrics import higher_is_better
+from tasks.tables.specs import Subject
 
 
 def checked(prepared: Prepared, contract: Contract, settings: Settings) -> tuple[Snapshot, Artifact]:
@@ -30,3 +41,38 @@ def checked(prepared: Prepared, contract: Contract, settings: Settings) -> tuple
 
 def described(cause: Cause) -> str:
     return f"  {cause.rows} rows: {cause.column} {cause.check}, such as {cause.example!r}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRows(Offered):
+    """A model of a table's rows, and the rows that it is judged on."""
+
+    snapshot: Snapshot
+    subject: Subject
+    rows: Ground
+    scores: Artifact
+    baseline_scores: Artifact
+    evaluation: Evaluation
+
+    @property
+    def ground(self) -> str:
+        return self.rows.snapshot
+
+    @property
+    def metrics(self) -> dict[str, Interval]:
+        return self.evaluation.metrics
+
+    def higher_is_better(self, metric: str) -> bool:
+        return higher_is_better(metric)
+
+    @property
+    def placed(self) -> dict[str, Any]:
+        """Where the rows and their split lie, for the record of the release: later versions are compared by it."""
+        return {"split": self.rows.split.model_dump(mode="json"), "table": self.rows.table.model_dump(mode="json")}
+
+    def ours(self, version: VersionRecord) -> Side:
+        return Side(version=str(version.version), scores=self.scores, trained=self.rows.split)
+
+    @property
+    def baseline(self) -> Side:
+        return Side(version=BASELINE, scores=self.baseline_scores)

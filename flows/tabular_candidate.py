@@ -4,39 +4,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.candidates import Met, Offered, record_of
+from flows.candidates import Met, record_of
+from flows.rows import OfRows
 from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, canonical, sha256
 from tasks.planning import closure
-from tasks.registry.gate import BASELINE, Evidence
+from tasks.registry.gate import Evidence
 from tasks.registry.records import VersionRecord
-from tasks.sources.snapshots import Snapshot
-from tasks.statistics import Interval
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
-from tasks.tables.evaluation import Evaluation
 from tasks.tables.evidence import as_served, gather
-from tasks.tables.fairness import Ground, Side
-from tasks.tables.metrics import higher_is_better
+from tasks.tables.fairness import Side
 from tasks.tables.predictor import Predictor
 from tasks.tables.release_folder import Made
-from tasks.tables.specs import Subject
 
 MAKING = ("target", "task", "positive", "features", "drop", "split", "trials", "parameters", "metric")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Offered):
+class Model(OfRows):
     """A table model, and the rows that it is judged on."""
 
     prepared: Rows
-    snapshot: Snapshot
-    subject: Subject
-    rows: Ground
     choice: Choice
-    scores: Artifact
-    baseline_scores: Artifact
-    evaluation: Evaluation
     code: Artifact | None
 
     @property
@@ -60,19 +50,7 @@ class Model(Offered):
         digests = [self.choice.model.digest, self.snapshot.digest, self.rows.split.digest, self.requests]
         return sha256(canonical([self.release, *digests]))
 
-    @property
-    def ground(self) -> str:
-        return self.rows.snapshot
-
-    @property
-    def metrics(self) -> dict[str, Interval]:
-        return self.evaluation.metrics
-
-    def higher_is_better(self, metric: str) -> bool:
-        return higher_is_better(metric)
-
     def assemble(self, key: str, inputs: dict[str, Any]) -> Artifact:
-        split, table = (one.model_dump(mode="json") for one in (self.rows.split, self.rows.table))
         made = Made(
             release=self.release,
             key=key,
@@ -84,7 +62,7 @@ class Model(Offered):
             drop=self.prepared.recipe.drop,
             function=self.prepared.recipe.features,
             code=self.code,
-            inputs=inputs | {"split": split, "table": table},
+            inputs=inputs | self.placed,
         )
         return tables.assemble_release(made, self.evaluation)
 
@@ -101,13 +79,12 @@ class Model(Offered):
 
     def evidence(self, version: VersionRecord, met: Met) -> Evidence:
         """Candidate against champion (or baseline) on the newest snapshot's test part."""
-        baseline = Side(version=BASELINE, scores=self.baseline_scores)
         return gather(
             self.prepared.recipe,
             self.subject,
             self.rows,
-            Side(version=str(version.version), scores=self.scores, trained=self.rows.split),
-            self.side(met.label(met.champion), met.champion.folder) if met.champion else baseline,
+            self.ours(version),
+            self.side(met.label(met.champion), met.champion.folder) if met.champion else self.baseline,
             as_served(self.prepared.recipe, self.rows, version.folder),
             [self.side(met.label(rival), rival.folder) for rival in met.rivals],
             self.choice.refusal,

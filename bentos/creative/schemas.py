@@ -27,8 +27,6 @@ class Answer(TypedDict):
     caption: NotRequired[str]
     hashtags: NotRequired[list[str]]
     ad_copy: NotRequired[str]
-    drafted_by: NotRequired[Annotated[str, Field(description="`template`, or the name of the language model")]]
-    note: NotRequired[Annotated[str, Field(description="Why a language model's draft was not taken")]]
 
 
 class Judged(Answer):
@@ -75,13 +73,3 @@ def describe(columns: list[Column], most: int) -> Described:
     }
     one = example(columns)
     return Described(components(**types), {"/predict": one, "/batch_predict": [one]} if columns else {})
-
-
-def flag(name: str, default: bool, what: str) -> dict[str, Any]:
-    schema = {"type": "boolean", "default": default}
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": what}
-
-
-def number(name: str, default: int, least: int, most: int, what: str) -> dict[str, Any]:
-    schema = {"type": "integer", "default": default, "minimum": least, "maximum": most}
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": what}

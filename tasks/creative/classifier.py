@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.artifacts import Artifact
@@ -16,16 +14,17 @@ from tasks.creative.frozen import FrozenScorer
 from tasks.creative.texts import rendered
 from tasks.creative.tfidf import TfidfScorer
 from tasks.errors import BadInput
+from tasks.tables.link import link
 from tasks.tables.specs import Label
+from tasks.tables.transform import Matrix
 
 CARD = "classifier.json"
-Floats = NDArray[np.float64]
 
 
 class Scorer(Protocol):
     """Log-odds of the positive class [n], in the order of the texts."""
 
-    def log_odds(self, texts: Sequence[str]) -> Floats: ...
+    def log_odds(self, texts: Sequence[str]) -> Matrix: ...
 
 
 class Card(BaseModel):
@@ -66,12 +65,6 @@ class Classifier:
     def text(self, record: Mapping[str, Any]) -> str:
         return rendered(record, self.card.texts)
 
-    def probabilities(self, texts: Sequence[str]) -> Floats:
+    def probabilities(self, texts: Sequence[str]) -> Matrix:
         """Of the positive class [n], calibrated, in the order of the texts."""
-        return chances(self.card.slope * self.scorer.log_odds(texts) + self.card.shift)
-
-
-def chances(log_odds: Floats) -> Floats:
-    """Stable for large values of either sign."""
-    small = np.exp(-np.abs(log_odds))
-    return np.where(log_odds >= 0, 1 / (1 + small), small / (1 + small))
+        return link("binary", self.card.slope * self.scorer.log_odds(texts) + self.card.shift)

@@ -1,7 +1,6 @@
 """Drafts of a caption, hashtags and an ad, out of what a record says and nothing else.
 
-Sentences are the record's own. What a language model drafts is taken only where each number and each word of weight in
-it stands in the record."""
+Sentences are the record's own; nothing is added."""
 
 import re
 from collections.abc import Mapping
@@ -14,20 +13,16 @@ from tasks.creative.texts import cleaned
 
 CAPTION, COPY = 120, 300  # characters at most
 TAGS = 5
-STEM = 4  # letters by which a word of a draft is known
 SENTENCE = re.compile(r"[^.!?]+[.!?]*")
 WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
 
 
 class Drafts(BaseModel):
-    """`drafted_by`: `template`, or the name of the model."""
-
     model_config = ConfigDict(frozen=True)
 
     caption: str = Field(description="One line for a post")
     hashtags: list[str] = Field(description="Of the category and the title's words")
     ad_copy: str = Field(description="A few sentences for an ad")
-    drafted_by: str = "template"
 
 
 class Facts(BaseModel):
@@ -50,7 +45,7 @@ def facts_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Facts:
 
 
 def drafted(facts: Facts) -> Drafts:
-    """By template. Without a title the description's first sentence stands in its place."""
+    """Without a title the description's first sentence stands in its place."""
     sentences = [part.strip() for part in SENTENCE.findall(facts.description) if part.strip(" .!?")]
     title = facts.title.rstrip(".!") or (sentences.pop(0).rstrip(".!") if sentences else facts.category)
     price = f"Price: {facts.price:.2f}." if facts.price is not None else ""
@@ -96,85 +91,3 @@ def _calm(sentence: str) -> str:
         return sentence
     start = len(sentence) - len(sentence.lstrip())
     return sentence[:start] + sentence[start:].capitalize()
-
-
-def unfounded(drafts: Drafts, facts: Facts) -> list[str]:
-    """The numbers and words of weight of a draft that the record does not hold."""
-    price = [] if facts.price is None else [f"{facts.price:g}", f"{facts.price:.2f}", f"{facts.price:.0f}"]
-    held = [*WORD.findall(f"{facts.title} {facts.category} {facts.description}".lower()), *price]
-    stems = {word[:STEM] for word in held}
-    said = WORD.findall(f"{drafts.caption} {drafts.ad_copy}".lower())
-    tags = "".join(held)
-    loose = [word for word in said if (word[0].isdigit() or len(word) >= STEM) and not _known(word, held, stems)]
-    return [*dict.fromkeys(loose), *(tag for tag in drafts.hashtags if tag.lstrip("#").lower() not in tags)]
-
-
-def _known(word: str, held: list[str], stems: set[str]) -> bool:
-    return word in held if word[0].isdigit() else word in PLAIN or word[:STEM] in stems
-
-
-PLAIN = frozenset(
-    [
-        "about",
-        "after",
-        "also",
-        "another",
-        "because",
-        "been",
-        "before",
-        "both",
-        "does",
-        "each",
-        "every",
-        "find",
-        "from",
-        "give",
-        "have",
-        "here",
-        "into",
-        "just",
-        "keep",
-        "like",
-        "look",
-        "made",
-        "make",
-        "many",
-        "meet",
-        "more",
-        "most",
-        "much",
-        "need",
-        "only",
-        "over",
-        "price",
-        "some",
-        "such",
-        "take",
-        "than",
-        "that",
-        "their",
-        "them",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "those",
-        "time",
-        "today",
-        "very",
-        "want",
-        "well",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "while",
-        "will",
-        "with",
-        "would",
-        "your",
-        "yours",
-    ]
-)

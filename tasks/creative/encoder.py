@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
+
+from tasks.tables.transform import Matrix
 
 MODEL, TOKENIZER, ABOUT = "model.onnx", "tokenizer.json", "encoder.json"
 BATCH = 16
-
-Floats = NDArray[np.float64]
 
 
 class EncoderScorer:
@@ -26,7 +25,7 @@ class EncoderScorer:
         self._inputs = [one.name for one in self._session.get_inputs()]
         self._tokenizer = tokenizer(folder)
 
-    def log_odds(self, texts: Sequence[str]) -> Floats:
+    def log_odds(self, texts: Sequence[str]) -> Matrix:
         rows = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
         order = np.argsort([len(row) for row in rows], kind="stable")
         result = np.empty(len(rows))
@@ -36,7 +35,7 @@ class EncoderScorer:
             result[places] = logits[:, 1] - logits[:, 0]
         return result
 
-    def _logits(self, rows: list[list[int]]) -> Floats:
+    def _logits(self, rows: list[list[int]]) -> Matrix:
         longest = max(map(len, rows))
         ids, mask = (np.zeros((len(rows), longest), dtype=np.int64) for _ in range(2))
         for place, row in enumerate(rows):

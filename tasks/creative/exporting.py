@@ -9,17 +9,18 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, current
-from tasks.creative.classifier import chances
 from tasks.creative.encoder import ABOUT, MODEL, TOKENIZER, EncoderScorer, tokenizer
-from tasks.creative.fitting import Floats, Part, material
+from tasks.creative.fitting import Part, material
 from tasks.creative.training import loaded
 from tasks.errors import Refused
 from tasks.language.apart import Tell, apart, cores
 from tasks.language.base import weight_bytes
 from tasks.retrieval.onnx import exported, quantized
 from tasks.statistics import Interval
+from tasks.tables.link import link
 from tasks.tables.metrics import measure
 from tasks.tables.specs import Subject
+from tasks.tables.transform import Matrix
 
 COMPARED = 64  # texts
 NEAR = 1e-4  # the largest difference of a probability
@@ -83,20 +84,20 @@ def exporting(order: Order, _tell: Tell) -> Exported:
         return Exported(artifact=_kept(wide), precision="fp32", difference=difference, note=note)
 
 
-def apart_by(folder: Path, part: Part, said: Floats) -> float:
+def apart_by(folder: Path, part: Part, said: Matrix) -> float:
     """The largest difference of a probability."""
-    return float(np.abs(chances(EncoderScorer(folder).log_odds(part.texts[: len(said)])) - said).max())
+    return float(np.abs(link("binary", EncoderScorer(folder).log_odds(part.texts[: len(said)])) - said).max())
 
 
 def worth(folder: Path, part: Part, metric: str) -> Interval:
-    return measure([metric], part.target, chances(EncoderScorer(folder).log_odds(part.texts))[:, None])[metric]
+    return measure([metric], part.target, link("binary", EncoderScorer(folder).log_odds(part.texts))[:, None])[metric]
 
 
 def _kept(folder: Path) -> Artifact:
     return current().put_folder("weights", folder)
 
 
-def torch_says(model: Any, folder: Path, texts: list[str]) -> Floats:
+def torch_says(model: Any, folder: Path, texts: list[str]) -> Matrix:
     """Probabilities one by one, so that nothing is padded."""
     import torch
 

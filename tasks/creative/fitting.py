@@ -8,29 +8,29 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tasks.artifacts import Artifact, current
 from tasks.creative import frozen, tfidf
-from tasks.creative.classifier import CARD, Card, chances
+from tasks.creative.classifier import CARD, Card
 from tasks.creative.encoder import EncoderScorer
 from tasks.creative.specs import TEXT, Family
 from tasks.retrieval.vectors import embedded
 from tasks.sources.frames import read_table
 from tasks.tables.arrays import classes_of, column_array, parts_of, target_of
+from tasks.tables.link import link
 from tasks.tables.metrics import higher_is_better, value
 from tasks.tables.specs import Label, Subject
+from tasks.tables.transform import Matrix
 
 logger = logging.getLogger("penstock.language")
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Part:
     texts: list[str]
-    target: Floats
+    target: Matrix
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def fit_tfidf(texts: Artifact, split: Artifact, subject: Subject, columns: tuple
     """Words and pairs of words under logistic regression, with the penalty that validates best."""
     given = material(texts, split, subject)
 
-    def tried(strength: float) -> tuple[tfidf.Terms, Floats]:
+    def tried(strength: float) -> tuple[tfidf.Terms, Matrix]:
         known = tfidf.learned(given.train.texts, given.train.target, strength)
         return known, tfidf.TfidfScorer(known).log_odds(given.valid.texts)
 
@@ -82,7 +82,7 @@ def fit_frozen(
     vectors, _ = embedded([*given.train.texts, *given.valid.texts], weights)
     train, valid = vectors[: len(given.train.texts)], vectors[len(given.train.texts) :]
 
-    def tried(strength: float) -> tuple[frozen.Weights, Floats]:
+    def tried(strength: float) -> tuple[frozen.Weights, Matrix]:
         known = frozen.learned(train, given.train.target, strength)
         return known, frozen.weighed(valid, np.array(known.weights), known.intercept)
 
@@ -102,7 +102,7 @@ def wrap_encoder(
     return _stored("encoder", columns, given.classes, lambda _folder: None, **card)
 
 
-def calibrated(log_odds: Floats, target: Floats) -> tuple[float, float]:
+def calibrated(log_odds: Matrix, target: Matrix) -> tuple[float, float]:
     """Slope and shift that make probabilities of log-odds (Platt 1999). What ranks no better than chance gets the
     slope 0, and with it the share of the positive class for every text."""
     from sklearn.linear_model import LogisticRegression
@@ -113,15 +113,15 @@ def calibrated(log_odds: Floats, target: Floats) -> tuple[float, float]:
 
 
 def _best(
-    strengths: Sequence[float], tried: Callable[[float], tuple[T, Floats]], target: Floats, metric: str
-) -> tuple[float, T, Floats]:
+    strengths: Sequence[float], tried: Callable[[float], tuple[T, Matrix]], target: Matrix, metric: str
+) -> tuple[float, T, Matrix]:
     """The strength that validates best; ties go to the first."""
     made = {strength: tried(strength) for strength in strengths}
     sign = 1 if higher_is_better(metric) else -1
 
     def score(strength: float) -> float:
         slope, shift = calibrated(made[strength][1], target)
-        return sign * value(metric, target, chances(slope * made[strength][1] + shift)[:, None])
+        return sign * value(metric, target, link("binary", slope * made[strength][1] + shift)[:, None])
 
     best = max(strengths, key=score)
     return (best, *made[best])

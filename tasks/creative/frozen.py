@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tasks.retrieval.embedding import Embedder
+from tasks.tables.transform import Matrix
 
 FILE = "weights.json"
 STRENGTHS = (1.0, 10.0, 100.0)  # of LogisticRegression's C
-
-Floats = NDArray[np.float64]
 
 
 class Weights(BaseModel):
@@ -35,11 +34,11 @@ class FrozenScorer:
     def load(cls, folder: Path, model: Path, digest: str, threads: int) -> "FrozenScorer":
         return cls(Weights.model_validate_json((folder / FILE).read_bytes()), Embedder(model, digest, threads))
 
-    def log_odds(self, texts: Sequence[str]) -> Floats:
+    def log_odds(self, texts: Sequence[str]) -> Matrix:
         return weighed(np.stack([*self.embedder.passages(texts)]), self.weights, self.intercept)
 
 
-def weighed(vectors: NDArray[np.float32], weights: Floats, intercept: float) -> Floats:
+def weighed(vectors: NDArray[np.float32], weights: Matrix, intercept: float) -> Matrix:
     """Row by row: a matrix product rounds a batch otherwise than one row, and answers would differ."""
     return np.asarray((vectors.astype(np.float64) * weights).sum(axis=1) + intercept)
 
@@ -48,7 +47,7 @@ def write(folder: Path, known: Weights) -> None:
     (folder / FILE).write_text(json.dumps(known.model_dump(mode="json")) + "\n", encoding="utf-8")
 
 
-def learned(vectors: NDArray[np.float32], target: Floats, strength: float) -> Weights:
+def learned(vectors: NDArray[np.float32], target: Matrix, strength: float) -> Weights:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(vectors.astype(np.float64), target)

@@ -1,14 +1,14 @@
 """A first catalog entry, contract and recipe for a user's own table of texts, with every guess said aloud."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from tasks.creative.specs import Fact, Reading
 from tasks.errors import BadInput
 from tasks.tables import inference as tables
 from tasks.tables.inference import Proposal, listed
 
-THRESHOLD = 3.5
-FACTS = ("title", "category", "description", "price")
+THRESHOLD: float = Reading.model_fields["threshold"].default
 
 
 def infer(path: Path, name: str, target: str) -> Proposal:
@@ -30,7 +30,7 @@ def infer(path: Path, name: str, target: str) -> Proposal:
         told.append(f"{target}: a rating, and a text is good from {THRESHOLD:g} on; set `threshold` if not")
     else:
         raise BadInput(f"The target {target!r} has more than two labels; two are told apart. Choose another column.")
-    if facts := {fact: fact for fact in FACTS if fact in columns and fact != target}:
+    if facts := {fact: fact for fact in get_args(Fact) if fact in columns and fact != target}:
         recipe["facts"] = facts
         told.append(f"{listed([*facts])}: what drafts may speak of")
     else:

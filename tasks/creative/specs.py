@@ -10,6 +10,7 @@ from tasks.retrieval.specs import Embedding
 from tasks.tables.specs import METRICS, Label, SplitSpec, Strict, Subject
 
 Family = Literal["tfidf", "embedding", "encoder"]
+Fact = Literal["title", "category", "description", "price"]  # what a draft may speak of
 FAMILIES: tuple[Family, ...] = ("tfidf", "embedding", "encoder")  # the cheaper one first
 GOOD = "_good"  # the label that is made of a rating
 TEXT, SAME = "_text", "_same"  # the text of a row, and what equal texts share
@@ -79,7 +80,7 @@ class CreativeRecipe(Recipe):
     precision: Literal["fp32", "int8"] = "fp32"
     embedding: Embedding = Embedding()
     encoder: EncoderOptions = EncoderOptions()
-    facts: dict[Literal["title", "category", "description", "price"], str] = Field(default_factory=dict)
+    facts: dict[Fact, str] = Field(default_factory=dict)
     split: SplitSpec = SplitSpec()
 
     @model_validator(mode="after")

@@ -10,14 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from tasks.tables.transform import Matrix
 
 FILE = "terms.json"
 WORD = re.compile(r"(?u)\b\w\w+\b")
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # of LogisticRegression's C
-
-Floats = NDArray[np.float64]
 
 
 class Terms(BaseModel):
@@ -43,7 +42,7 @@ class TfidfScorer:
     def load(cls, folder: Path) -> "TfidfScorer":
         return cls(Terms.model_validate_json((folder / FILE).read_bytes()))
 
-    def log_odds(self, texts: Sequence[str]) -> Floats:
+    def log_odds(self, texts: Sequence[str]) -> Matrix:
         return np.array([self._one(text) for text in texts], dtype=np.float64)
 
     def _one(self, text: str) -> float:
@@ -65,13 +64,13 @@ def write(folder: Path, known: Terms) -> None:
     (folder / FILE).write_text(json.dumps(known.model_dump(mode="json"), ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def constant(target: Floats) -> Terms:
+def constant(target: Matrix) -> Terms:
     """Nothing but the classes' shares: what any model must beat."""
     share = (target.sum() + 0.5) / (len(target) + 1)
     return Terms(terms=(), idf=(), weights=(), intercept=float(np.log(share / (1 - share))))
 
 
-def learned(texts: Sequence[str], target: Floats, strength: float) -> Terms:
+def learned(texts: Sequence[str], target: Matrix, strength: float) -> Terms:
     """Fitted on these texts; terms of one text alone are left out."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression

@@ -25,7 +25,7 @@ def callbacks(tell: Callable[[dict[str, Any]], None], tokens: int, patience: int
             if bad:
                 raise BadInput(
                     f"The {bad[0]} is no number at step {state.global_step}: the weights ran away. Set a lower "
-                    "`lora.rate`, and look for broken examples."
+                    "`rate` in the recipe, and look for broken examples."
                 )
             tell({"metrics": numbers, "step": state.global_step})
 

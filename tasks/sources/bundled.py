@@ -1,6 +1,7 @@
 """Tables that need no network: scikit-learn's real ones, and the generators' rows."""
 
 import io
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -12,25 +13,29 @@ from tasks.sources.frames import normal
 from tasks.sources.generators import credit_applications
 from tasks.sources.raw import RawFile
 
+# number of rows and seed to rows as text, as an export would hold them
+GENERATORS: dict[str, Callable[[int, int], pa.Table]] = {
+    "credit-applications": credit_applications,
+    "products": lambda rows, seed: pa.Table.from_pylist(products.rows(rows, seed)),
+}
+
 
 def fetch_bundled(dataset: Dataset) -> RawFile:
     """The table as CSV bytes, as a file from outside would be."""
     source = dataset.source
     if isinstance(source, GeneratorSource):
-        table, origin = generated(source), f"generator {source.name}, seed {source.seed}"
+        table = GENERATORS[source.name](source.rows, source.seed)
+        origin = f"generator {source.name}, seed {source.seed}"
     else:
         assert isinstance(source, SklearnSource)
         table, origin = sklearn_table(source.loader), f"scikit-learn's {source.loader}"
+    return RawFile(part=ONE, origin=origin, artifact=current().put_bytes("raw", csv_of(table), ".csv"))
+
+
+def csv_of(table: pa.Table) -> bytes:
     buffer = io.BytesIO()
     pv.write_csv(table, buffer)
-    return RawFile(part=ONE, origin=origin, artifact=current().put_bytes("raw", buffer.getvalue(), ".csv"))
-
-
-def generated(source: GeneratorSource) -> pa.Table:
-    """Rows as text, as an export would hold them."""
-    if source.name == "products":
-        return pa.Table.from_pylist(products.rows(source.rows, source.seed))
-    return credit_applications(source.rows, source.seed)
+    return buffer.getvalue()
 
 
 def sklearn_table(loader: str) -> pa.Table:

@@ -93,7 +93,7 @@ class GeneratorSource(Entry):
 
     type: Literal["generator"]
     name: Literal["credit-applications", "products"]
-    rows: int = Field(20_000, ge=1)
+    rows: int = Field(20_000, ge=100)
     seed: int = 0
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from tasks.artifacts import Artifact, current
 from tasks.tables.arrays import encoded, parts_of
+from tasks.tables.link import link
 from tasks.tables.metrics import value
-from tasks.tables.models import Card, link, write_model
+from tasks.tables.models import Card, write_model
 from tasks.tables.specs import Subject, Training
 from tasks.tables.transform import Matrix
 

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from tasks.errors import BadInput
+from tasks.tables.link import link
 from tasks.tables.transform import Matrix, Transform
 
 Family = Literal["booster", "linear", "baseline"]
@@ -110,17 +111,6 @@ class Model:
     def predictions(self, matrix: Matrix) -> Matrix:
         """Encoded rows to values or the positive class's probability [n, 1], or each class's probability [n, k]."""
         return link(self.card.task, self.scorer.raw(matrix))
-
-
-def link(task: str, raw: Matrix) -> Matrix:
-    """Raw scores to values or probabilities; stable for large scores of either sign."""
-    if task == "regression":
-        return raw
-    if task == "binary":
-        small = np.exp(-np.abs(raw))
-        return np.where(raw >= 0, 1 / (1 + small), small / (1 + small))
-    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
 def load_model(folder: Path) -> Model:

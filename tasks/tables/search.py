@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from tasks.artifacts import Artifact
 from tasks.tables.arrays import encoded, parts_of
 from tasks.tables.booster import profile, stopped_early
+from tasks.tables.link import link
 from tasks.tables.metrics import higher_is_better, value
-from tasks.tables.models import link
 from tasks.tables.specs import Subject, Training
 
 

@@ -10,7 +10,7 @@ import pytest
 from tasks import artifacts
 from tasks.artifacts import Artifact, current
 from tasks.creative.choosing import choose
-from tasks.creative.classifier import CARD, Classifier, chances
+from tasks.creative.classifier import CARD, Classifier
 from tasks.creative.encoder import MODEL
 from tasks.creative.exporting import Exported, export
 from tasks.creative.fitting import calibrated, fit_constant, fit_frozen, fit_tfidf
@@ -20,6 +20,7 @@ from tasks.errors import BadInput, NotFound, OverBudget
 from tasks.sources.frames import put_table, read_table
 from tasks.sources.products import products
 from tasks.tables.evaluation import scored
+from tasks.tables.link import link
 from tests.creative.room import OPTIONS, RECIPE, Room, room, table
 from tests.retrieval import tiny as vectors
 from tests.retrieval.conftest import tiny_folder, tiny_raw
@@ -105,11 +106,11 @@ def test_frozen_embeddings_are_kept_by_text(here: object, shop: Room, tiny_folde
 def test_probabilities_are_calibrated() -> None:
     dice = np.random.default_rng(0)
     truth = dice.normal(0, 2, 20_000)
-    happened = (dice.random(20_000) < chances(truth)).astype(np.float64)
+    happened = (dice.random(20_000) < link("binary", truth)).astype(np.float64)
     slope, shift = calibrated(truth * 3 - 1, happened)
     assert (slope, shift) == (pytest.approx(1 / 3, abs=0.02), pytest.approx(1 / 3, abs=0.05))
     slope, shift = calibrated(-truth, happened)  # worse than chance: the share, whatever the text
-    assert slope == 0 and chances(np.array([shift])) == pytest.approx(happened.mean(), abs=1e-3)
+    assert slope == 0 and link("binary", np.array([shift])) == pytest.approx(happened.mean(), abs=1e-3)
 
 
 def test_the_best_is_offered_or_a_cheaper_one_that_ties(here: object, shop: Room, words: Artifact) -> None:

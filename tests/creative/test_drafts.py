@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.creative.drafts import CAPTION, COPY, Drafts, Facts, calm, drafted, facts_of, unfounded
+from tasks.creative.drafts import CAPTION, COPY, WORD, Drafts, Facts, calm, drafted, facts_of
 from tasks.sources.products import products
 
 COLUMNS = {"title": "title", "category": "category", "description": "description", "price": "price"}
@@ -14,6 +14,18 @@ KETTLE = {
     "description": "It boils a litre in 90 seconds. It will not rust. Sold singly.",
     "price": 34.5,
 }
+
+
+def unfounded(drafts: Drafts, facts: Facts) -> list[str]:
+    """The words and numbers of a draft that the record does not hold."""
+    price = [] if facts.price is None else ["price", f"{facts.price:.2f}"]
+    held = {*WORD.findall(f"{facts.title} {facts.category} {facts.description}".lower()), *price}
+    said = WORD.findall(f"{drafts.caption} {drafts.ad_copy}".lower())
+    tags = "".join(WORD.findall(f"{facts.category} {facts.title}".lower()))
+    return [
+        *(word for word in said if word not in held),
+        *(tag for tag in drafts.hashtags if tag[1:].lower() not in tags),
+    ]
 
 
 def test_a_draft_speaks_of_the_facts() -> None:
@@ -47,18 +59,3 @@ def test_every_made_up_product_gets_drafts_that_hold() -> None:
 def test_any_text_is_drafted_within_its_bounds(title: str, description: str, price: float | None) -> None:
     found = drafted(facts_of({"title": title, "description": description, "price": price}, COLUMNS))
     assert len(found.caption) <= CAPTION and len(found.ad_copy) <= COPY + 20
-
-
-@pytest.mark.parametrize(
-    ("caption", "loose"),
-    [
-        ("A blue kettle that boils a litre", []),
-        ("Boils in 60 seconds", ["60"]),
-        ("The healthiest kettle", ["healthiest"]),
-        ("Guaranteed never to rust", ["guaranteed", "never"]),
-    ],
-)
-def test_a_claim_that_the_record_does_not_hold_is_found(caption: str, loose: list[str]) -> None:
-    facts = facts_of(KETTLE, COLUMNS)
-    assert unfounded(Drafts(caption=caption, hashtags=["#kettle"], ad_copy=""), facts) == loose
-    assert unfounded(Drafts(caption="", hashtags=["#organic"], ad_copy=""), Facts(title="Blue kettle")) == ["#organic"]

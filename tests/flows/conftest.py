@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -80,8 +80,9 @@ def spoilt(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass
 class House:
-    """A project with one dataset and one recipe, and what became of its trainings."""
+    """A project with one dataset and one recipe, and what became of its trainings by `flow`."""
 
+    flow: ClassVar[Any] = tabular
     project: Path
     name: str
     prefect: str
@@ -119,7 +120,7 @@ class House:
     def train(self, **order: Any) -> Outcome:
         """The flow, whatever the plan says; `ran` are then the cached steps that computed something."""
         before = self._records()
-        outcome: Outcome = tabular.train(Order(release=self.name, **order))
+        outcome: Outcome = self.flow.train(Order(release=self.name, **order))
         now = self._records()
         told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
         self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
@@ -188,6 +189,12 @@ class House:
                 if known or time.monotonic() > deadline:
                     return states
                 time.sleep(0.2)
+
+
+def failed(outcome: Outcome) -> set[str]:
+    """The reasons that speak against a candidate."""
+    assert outcome.decision is not None
+    return {reason.name for reason in outcome.decision.failed}
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from flows.orders import Order, prepare
 from tasks import settings
 from tasks.artifacts import opened
 from tasks.language.town import COLUMNS, courses, names
-from tasks.registry.road import Outcome
 from tests.flows.papers import Shelf, moved_in
 
 RECIPE = {
@@ -32,6 +31,8 @@ TOWN = 6  # courses of the catalogue
 class Lectures(Shelf):
     """A house whose documents are two pages of a catalogue."""
 
+    flow = assistant
+
     def furnish(self) -> None:
         self.put("datasets/lectures.yaml", {"title": "Lectures", "licence": "CC0-1.0", "source": self.source()})
         self.recipe()
@@ -48,14 +49,6 @@ class Lectures(Shelf):
         table = [["course", *COLUMNS], ["---"] * (1 + len(COLUMNS)), *rows]
         lines = "\n".join(f"| {' | '.join(row)} |" for row in table)
         self.paper(f"lectures-{number}.md").write_text(f"# Lectures {number}\n\n## Courses\n\n{lines}\n")
-
-    def train(self, **order: Any) -> Outcome:
-        before = self._records()
-        outcome: Outcome = assistant.train(Order(release=self.name, **order))
-        now = self._records()
-        told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
-        self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
-        return outcome
 
 
 def taught(cache: Path, ready: Path) -> Path:

@@ -22,7 +22,6 @@ from tasks.caching import records, stored
 from tasks.documents import snapshots, uploads
 from tasks.documents.guides import render_markdown
 from tasks.documents.manifest import Changes
-from tasks.registry.road import Outcome
 from tasks.retrieval.answers import Ask
 from tasks.retrieval.served import Served, read_release
 from tasks.settings import ROOT
@@ -65,6 +64,8 @@ def golden(**changed: str) -> list[dict[str, Any]]:
 class Shelf(House):
     """A house whose dataset is a folder of documents."""
 
+    flow = documents
+
     def furnish(self) -> None:
         self.project.mkdir(parents=True, exist_ok=True)
         self.put("datasets/papers.yaml", {"title": "Papers", "licence": "CC0-1.0", "source": self.source()})
@@ -103,14 +104,6 @@ class Shelf(House):
         text = texts()[name]
         assert text.count(old) == 1
         self.write_paper(name, text.replace(old, new))
-
-    def train(self, **order: Any) -> Outcome:
-        before = self._records()
-        outcome: Outcome = documents.train(Order(release=self.name, **order))
-        now = self._records()
-        told = {step.key: step.task.removeprefix("tasks.") for step in self.receipt(**order).steps}
-        self.ran = [task for key, task in told.items() if before.get(key) != now.get(key)]
-        return outcome
 
     def made(self, task: str, **order: Any) -> Any:
         """What a step of the last run returned."""

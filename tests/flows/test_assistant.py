@@ -26,6 +26,7 @@ from tasks.language.chats import Example, judged, learned
 from tasks.language.examples import stored
 from tasks.registry.records import VersionRecord
 from tasks.registry.road import Outcome
+from tests.flows.conftest import failed
 from tests.flows.lectures import Lectures, taught
 from tests.flows.papers import moved_in, numbers
 from tests.flows.test_documents import ready
@@ -73,11 +74,6 @@ def first(house: Lectures) -> Lectures:
     outcome = house.train()
     assert outcome.state == "promoted", outcome.text
     return house
-
-
-def failed(outcome: Outcome) -> set[str]:
-    assert outcome.decision is not None
-    return {reason.name for reason in outcome.decision.failed}
 
 
 def test_an_adapter_becomes_champion_and_what_only_matches_the_base_does_not(

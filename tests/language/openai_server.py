@@ -45,62 +45,69 @@ def chunk(path: str, text: str, finish: str | None) -> dict[str, Any]:
     return HEAD | {"choices": [{"index": 0, "finish_reason": finish, **said}]}
 
 
+class Handler(BaseHTTPRequestHandler):
+    told: Told
+
+    def do_GET(self) -> None:
+        if self.path == "/ready":
+            return self.give(200, {"status": "ready"})
+        if not self.told.models:
+            return self.refuse(404)
+        if refused := self.told.refused(self.headers["Authorization"]):
+            return self.refuse(refused)
+        data = [{"id": name, "object": "model", "created": 1, "owned_by": "penstock"} for name in self.told.models]
+        self.give(200, {"object": "list", "data": data})
+
+    def do_POST(self) -> None:
+        self.told.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        if refused := self.told.refused(self.headers["Authorization"]) or (
+            self.told.status if self.told.status != 200 else 0
+        ):
+            return self.refuse(refused)
+        self.head(200, "text/event-stream")
+        try:
+            self.stream()
+        except OSError:
+            self.told.left.set()
+
+    def stream(self) -> None:
+        for piece in self.told.pieces:
+            self.send(chunk(self.path, piece, None))
+            time.sleep(self.told.pause_s)
+        if self.told.trouble:
+            self.send({"error": {"message": self.told.trouble}})
+        elif self.told.finish:
+            self.send(
+                chunk(self.path, "", self.told.finish) | ({"penstock": {"why": self.told.why}} if self.told.why else {})
+            )
+            usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+            self.send(HEAD | {"choices": [], "usage": usage})
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def send(self, value: Any) -> None:
+        self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
+
+    def refuse(self, status: int) -> None:
+        self.give(status, {"error": {"message": f"refused with {status}"}})
+
+    def give(self, status: int, value: Any) -> None:
+        self.head(status, "application/json")
+        self.wfile.write(json.dumps(value).encode())
+
+    def head(self, status: int, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Keep the test's output clean."""
+
+
 @contextmanager
 def running() -> Iterator[Told]:
     told = Told()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            if self.path == "/ready":
-                return self.give(200, {"status": "ready"})
-            if not told.models:
-                return self.refuse(404)
-            if refused := told.refused(self.headers["Authorization"]):
-                return self.refuse(refused)
-            data = [{"id": name, "object": "model", "created": 1, "owned_by": "penstock"} for name in told.models]
-            self.give(200, {"object": "list", "data": data})
-
-        def do_POST(self) -> None:
-            told.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            if refused := told.refused(self.headers["Authorization"]) or (told.status if told.status != 200 else 0):
-                return self.refuse(refused)
-            self.head(200, "text/event-stream")
-            try:
-                self.stream()
-            except OSError:
-                told.left.set()
-
-        def stream(self) -> None:
-            for piece in told.pieces:
-                self.send(chunk(self.path, piece, None))
-                time.sleep(told.pause_s)
-            if told.trouble:
-                self.send({"error": {"message": told.trouble}})
-            elif told.finish:
-                self.send(chunk(self.path, "", told.finish) | ({"penstock": {"why": told.why}} if told.why else {}))
-                usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
-                self.send(HEAD | {"choices": [], "usage": usage})
-                self.wfile.write(b"data: [DONE]\n\n")
-
-        def send(self, value: Any) -> None:
-            self.wfile.write(f"data: {json.dumps(value)}\n\n".encode())
-
-        def refuse(self, status: int) -> None:
-            self.give(status, {"error": {"message": f"refused with {status}"}})
-
-        def give(self, status: int, value: Any) -> None:
-            self.head(status, "application/json")
-            self.wfile.write(json.dumps(value).encode())
-
-        def head(self, status: int, kind: str) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-
-        def log_message(self, *_arguments: Any) -> None:
-            """Keep the test's output clean."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Handler,), {"told": told}))
     server.daemon_threads = True
     told.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -29,12 +29,10 @@ def test_a_record_is_scored_explained_and_drafted_for(start: Start, tmp_path: Pa
     assert told["probability"] == served.predict([RECORD])[0]["probability"]
     assert told["prediction"] is (told["probability"] >= 0.5)
     by_words = {one["words"]: one["effect"] for one in told["words"]}
-    assert max(by_words, key=lambda words: by_words[words]).startswith("It boils a litre") or any(
-        "litre" in words and effect > 0 for words, effect in by_words.items()
-    )
+    assert any("litre" in words and effect > 0 for words, effect in by_words.items())
     assert any("rust" in words and effect < 0 for words, effect in by_words.items())
     assert told["caption"] == "Blue kettle. It boils a litre in 90 seconds" and "#kitchen" in told["hashtags"]
-    assert told["ad_copy"].endswith("Price: 34.50.") and told["drafted_by"] == "template"
+    assert told["ad_copy"].endswith("Price: 34.50.")
     assert datetime.fromisoformat(told["generated_at"]).tzinfo is not None
     assert told["version"].startswith("local-") and told["request_id"]
     assert desk.metrics.rows.labels(told["version"])._value.get() == 1
