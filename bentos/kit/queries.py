@@ -17,7 +17,7 @@ def described(name: str, kind: str, default: Any, what: str, **bounds: int) -> d
 
 def whole(request: Request, name: str, default: int, least: int, most: int) -> int:
     given = request.query_params.get(name, str(default))
-    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+    if not given.isascii() or not given.isdigit() or len(given) > 10 or not least <= int(given) <= most:
         raise Problem(422, f"{name} must be a whole number from {least} to {most}.")
     return int(given)
 

@@ -104,7 +104,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_leaves_no_adapter(
     base = room_store.put_folder("bases", copied(room.base.artifact, tmp_path / "base", spoiled))
     wild = LORA.model_copy(update={"rate": 1e38, "rank": 3})
     for name, told in (("nan", order(room, "nan", base=base)), ("wild", order(room, "wild", wild))):
-        with pytest.raises(BadInput, match=r"loss is no number at step \d+.* Set a lower `lora\.rate`"):
+        with pytest.raises(BadInput, match=r"loss is no number at step \d+.* Set a lower `rate`"):
             train(told, quiet)
         assert room_store.list(f"work/{name}") == [f"work/{name}/lock"]
     assert room_store.list("adapters") == before

@@ -120,5 +120,5 @@ def test_made_up_products(start: Start) -> None:
     told = client.get("/products?count=3&seed=7").json()["products"]
     assert told == [one.record() for one in products(3, 7)]
     assert len(client.get("/products").json()["products"]) == 50
-    for query in ("count=0", "count=1001", "count=x", "seed=-1", "count="):
+    for query in ("count=0", "count=1001", "count=x", "seed=-1", "count=", f"seed={'9' * 5000}"):
         refused(client.get(f"/products?{query}"), 422, "bad_input")
