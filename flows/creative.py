@@ -103,6 +103,8 @@ def competing(
         if family in recipe.candidates:
             try:
                 found[family] = makers[family]()
+                if cut := found[family].model.meta["cut"]:
+                    say(f"{cut} texts are longer than the {family} reads: of them it knows the beginning alone")
             except OverBudget as error:
                 if not found:
                     raise

@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     max_tokens: int = Field(1024, ge=1, description="Longest answer of an assistant")
     max_waiting: int = Field(32, ge=1, description="Answers that may wait for their turn; more requests get 429")
     generation_timeout: float = Field(120.0, gt=0, description="Seconds until an assistant's answer is given up")
+    drafts: str | None = Field(
+        None, description="Model at OPENAI_BASE_URL that picks what drafts say; unset: by template"
+    )
     log_text: bool = Field(False, description="Whether questions and answers are kept as text; feedback always is")
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")

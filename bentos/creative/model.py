@@ -1,21 +1,28 @@
 """A creative release as the kit serves it: validation and prediction of its records, and what is drafted from them."""
 
+import logging
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bentos.kit.config import loading
+from bentos.kit.config import IN_TIME, loading
 from bentos.kit.handle import ReleaseFile
 from bentos.kit.pieces import piece
 from bentos.kit.rows import Reader, Row
+from tasks.creative.picking import Picker
 from tasks.creative.served import Served
+from tasks.errors import Unavailable
+
+logger = logging.getLogger("penstock")
+
+TEMPLATE = "template"  # who drafts where no model is named
 
 
 class Creative:
     """One loaded version; holds nothing that a request changes."""
 
-    def __init__(self, served: Served) -> None:
-        self.served = served
+    def __init__(self, served: Served, picker: Picker | None = None) -> None:
+        self.served, self.picker = served, picker
         self.reader = Reader(served.schema)
 
     def judged(self, rows: list[Row], words: bool, drafts: bool) -> list[Row]:
@@ -25,19 +32,35 @@ class Creative:
             if words:
                 one["words"] = [part.model_dump() for part in self.served.moved(row, one["probability"])]
             if drafts and (made := self.served.drafts(row)):
-                one |= made.model_dump()
+                one |= made.model_dump() | {"drafted_by": TEMPLATE}
         return found
+
+    def picked(self, row: Row, picker: Picker) -> Row:
+        """The drafts that a model makes of a record; where it makes none, why those by template stay."""
+        try:
+            made = self.served.drafts(row, picker)
+        except Unavailable as error:
+            logger.warning("Drafted by template: %s", error)
+            return {"drafts_note": f"{picker.model} gave no drafts, so these are by template; the log says why."}
+        return made.model_dump() | {"drafted_by": picker.model} if made else {}
 
     def answer(self, request: Row) -> Row:
         """A golden request, or a shadowed one."""
         return self.served.predict([request])[0]
 
     def close(self) -> None:
-        """Nothing to give back: memory goes with the last reference."""
+        if self.picker:
+            self.picker.close()
 
 
 def load_creative(folder: Path, _release: ReleaseFile) -> Creative:
-    return Creative(Served.load(folder, partial(piece, folder), loading().embed_threads))
+    settings = loading()
+    served = Served.load(folder, partial(piece, folder), settings.embed_threads)
+    if settings.drafts is None:
+        return Creative(served)
+    picker = Picker(settings.drafts)
+    picker.hurry(settings.request_timeout * IN_TIME)
+    return Creative(served, picker)
 
 
 def features(row: Row, answer: Row) -> dict[str, Any]:

@@ -34,9 +34,13 @@ def app(desk: Desk[Creative]) -> FastAPI:
 
     judge, batch = "Judge a record, and draft for it", "Judge a list of records, and draft for them"
     operations = [
-        Operation("POST", "/predict", predict(desk), judge, "predict", "Judged", "Row", parameters=asked(True)),
         Operation(
-            "POST", "/batch_predict", batch_predict(desk), batch, "predict", "Batch", "Rows", parameters=asked(False)
+            "POST", "/predict", predict(desk), judge, "predict", "Judged", "Row",
+            parameters=asked(True, "Draft a caption, hashtags and an ad; a model picks where the service has one"),
+        ),
+        Operation(
+            "POST", "/batch_predict", batch_predict(desk), batch, "predict", "Batch", "Rows",
+            parameters=asked(False, "Draft a caption, hashtags and an ad, always by template"),
         ),
         Operation(
             "GET", "/products", made_up, "Made-up products", "read", "Products", errors=READING,
@@ -49,10 +53,10 @@ def app(desk: Desk[Creative]) -> FastAPI:
     return create_app(desk, "Penstock creative service", operations, schemas)
 
 
-def asked(words: bool) -> list[dict[str, Any]]:
+def asked(words: bool, drafts: str) -> list[dict[str, Any]]:
     return [
         described("words", "boolean", words, "Tell which words moved the score; takes about ten predictions"),
-        described("drafts", "boolean", True, "Draft a caption, hashtags and an ad"),
+        described("drafts", "boolean", True, drafts),
     ]
 
 
@@ -64,6 +68,8 @@ def predict(desk: Desk[Creative]) -> Handler:
             started = perf_counter()
             row = handle.model.reader.row(body)
             (found,) = await desk.apart(handle.model.judged, [row], words, drafts)
+            if drafts and (picker := handle.model.picker):
+                found |= await desk.outside(handle.model.picked, row, picker)
             await log(desk, request, handle, [row], [found], started)
         return answer(found | told(handle, request))
 

@@ -27,6 +27,8 @@ class Answer(TypedDict):
     caption: NotRequired[str]
     hashtags: NotRequired[list[str]]
     ad_copy: NotRequired[str]
+    drafted_by: NotRequired[Annotated[str, Field(description="`template`, or the model that picked what is said")]]
+    drafts_note: NotRequired[Annotated[str, Field(description="Why the model did not draft")]]
 
 
 class Judged(Answer):

@@ -12,6 +12,7 @@ from bentos.kit.keys import Keys, read_keys
 from tasks.settings import Settings, load
 
 ANYWHERE = "0.0.0.0"
+IN_TIME = 0.8  # of a request's time: a model that is silent for so long is told of, before the request is given up
 
 
 @dataclass(frozen=True)

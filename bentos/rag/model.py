@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from bentos.kit.config import loading
+from bentos.kit.config import IN_TIME, loading
 from bentos.kit.handle import ReleaseFile
 from bentos.kit.pieces import as_artifact, piece
 from tasks.artifacts import Artifact
@@ -24,7 +24,6 @@ from tasks.retrieval.served import Served
 from tasks.retrieval.store import Filters, Hit
 
 NOTHING = Filters(documents=("",))
-IN_TIME = 0.8  # of a request's time: a model that is silent for so long is told of, before the request is given up
 
 
 @dataclass

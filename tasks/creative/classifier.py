@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from tasks.artifacts import Artifact
 from tasks.creative.encoder import EncoderScorer
 from tasks.creative.frozen import FrozenScorer
-from tasks.creative.texts import rendered
+from tasks.creative.texts import pieces, rendered, too_long
 from tasks.creative.tfidf import TfidfScorer
 from tasks.errors import BadInput
 from tasks.tables.link import link
@@ -22,9 +22,13 @@ CARD = "classifier.json"
 
 
 class Scorer(Protocol):
-    """Log-odds of the positive class [n], in the order of the texts."""
+    def log_odds(self, texts: Sequence[str]) -> Matrix:
+        """Of the positive class [n], in the order of the texts."""
+        ...
 
-    def log_odds(self, texts: Sequence[str]) -> Matrix: ...
+    def reach(self, text: str) -> int:
+        """How many characters of it are read."""
+        ...
 
 
 class Card(BaseModel):
@@ -64,6 +68,18 @@ class Classifier:
 
     def text(self, record: Mapping[str, Any]) -> str:
         return rendered(record, self.card.texts)
+
+    def cut(self, record: Mapping[str, Any]) -> list[str]:
+        """The columns of which the end is not read."""
+        parts = pieces(record, self.card.texts)
+        reach, ends = self.scorer.reach(" ".join(parts.values())), 0
+        found = []
+        for column, part in parts.items():
+            ends += len(part)
+            if ends > reach or too_long(record[column]):
+                found.append(column)
+            ends += 1  # the blank between two
+        return found
 
     def probabilities(self, texts: Sequence[str]) -> Matrix:
         """Of the positive class [n], calibrated, in the order of the texts."""

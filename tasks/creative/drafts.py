@@ -1,6 +1,6 @@
 """Drafts of a caption, hashtags and an ad, out of what a record says and nothing else.
 
-Sentences are the record's own; nothing is added."""
+Statements are the record's own, whole: a shorter or another wording could say what the record does not hold."""
 
 import re
 from collections.abc import Mapping
@@ -44,16 +44,27 @@ def facts_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Facts:
     return Facts(**texts, price=price if isinstance(price, int | float) else None)
 
 
-def drafted(facts: Facts) -> Drafts:
-    """Without a title the description's first sentence stands in its place."""
+def statements(facts: Facts) -> list[str]:
+    """What can be said of it, in the record's own words: the title, which without one is the description's first
+    sentence, and the sentences of the description."""
     sentences = [part.strip() for part in SENTENCE.findall(facts.description) if part.strip(" .!?")]
     title = facts.title.rstrip(".!") or (sentences.pop(0).rstrip(".!") if sentences else facts.category)
+    return [f"{title}.", *sentences]
+
+
+def drafted(facts: Facts) -> Drafts:
+    """By template: the statements as they come."""
+    said = statements(facts)
+    return composed(facts, said[:2], said)
+
+
+def composed(facts: Facts, caption: list[str], copy: list[str]) -> Drafts:
+    """Of some of the statements, and the price."""
     price = f"Price: {facts.price:.2f}." if facts.price is not None else ""
-    copy = within([f"{title}.", *sentences], COPY - len(price))
     return Drafts(
-        caption=within([f"{title}.", *sentences[:1]], CAPTION).rstrip("."),
+        caption=within(caption, CAPTION).rstrip("."),
         hashtags=hashtags(facts),
-        ad_copy=f"{copy} {price}".strip(),
+        ad_copy=f"{within(copy, COPY - len(price))} {price}".strip(),
     )
 
 

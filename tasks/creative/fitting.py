@@ -14,6 +14,7 @@ from tasks.creative import frozen, tfidf
 from tasks.creative.classifier import CARD, Card
 from tasks.creative.encoder import EncoderScorer
 from tasks.creative.specs import TEXT, Family
+from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.vectors import embedded
 from tasks.sources.frames import read_table
 from tasks.tables.arrays import classes_of, column_array, parts_of, target_of
@@ -88,7 +89,8 @@ def fit_frozen(
 
     strength, known, said = _best(frozen.STRENGTHS, tried, given.valid.target, metric)
     slope, shift = calibrated(said, given.valid.target)
-    card = {"parameters": {"C": strength}, "slope": slope, "shift": shift, "model": weights}
+    facts = {"C": strength, "cut": cut(Embedder(current().path(weights), weights.digest), given)}
+    card = {"parameters": facts, "slope": slope, "shift": shift, "model": weights}
     return _stored("embedding", columns, given.classes, lambda folder: frozen.write(folder, known), **card)
 
 
@@ -97,9 +99,15 @@ def wrap_encoder(
 ) -> Artifact:
     """The classifier over an exported encoder, calibrated."""
     given = material(texts, split, subject)
-    slope, shift = calibrated(EncoderScorer(current().path(model)).log_odds(given.valid.texts), given.valid.target)
-    card = {"parameters": facts, "slope": slope, "shift": shift, "model": model}
+    scorer = EncoderScorer(current().path(model))
+    slope, shift = calibrated(scorer.log_odds(given.valid.texts), given.valid.target)
+    card = {"parameters": facts | {"cut": cut(scorer, given)}, "slope": slope, "shift": shift, "model": model}
     return _stored("encoder", columns, given.classes, lambda _folder: None, **card)
+
+
+def cut(reader: Embedder | EncoderScorer, given: Material) -> int:
+    """How many texts are longer than is read of them."""
+    return sum(reader.reach(text) < len(text) for part in (given.train, given.valid) for text in part.texts)
 
 
 def calibrated(log_odds: Matrix, target: Matrix) -> tuple[float, float]:
@@ -135,4 +143,4 @@ def _stored(
         write(folder)
         made = Card(family=family, texts=columns, classes=classes, **card)
         (folder / CARD).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        return current().put_folder("models", folder, {"family": family})
+        return current().put_folder("models", folder, {"family": family, "cut": made.parameters.get("cut", 0)})

@@ -37,6 +37,9 @@ class FrozenScorer:
     def log_odds(self, texts: Sequence[str]) -> Matrix:
         return weighed(np.stack([*self.embedder.passages(texts)]), self.weights, self.intercept)
 
+    def reach(self, text: str) -> int:
+        return self.embedder.reach(text)
+
 
 def weighed(vectors: NDArray[np.float32], weights: Matrix, intercept: float) -> Matrix:
     """Row by row: a matrix product rounds a batch otherwise than one row, and answers would differ."""

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact
 from tasks.creative.specs import GOOD, SAME, TEXT, Reading
-from tasks.creative.texts import LONGEST, has_words, rendered, same
+from tasks.creative.texts import has_words, rendered, same, too_long
 from tasks.errors import BadInput
 from tasks.sources.frames import put_table, read_table
 
@@ -38,7 +38,7 @@ def label(table: Artifact, reading: Reading) -> Texts:
     records = rows.select(list(reading.texts)).to_pylist()
     texts = [rendered(record, reading.texts) for record in records]
     kept = [has_words(text) for text in texts]
-    cut = sum(any(isinstance(value, str) and len(value) > LONGEST for value in record.values()) for record in records)
+    cut = sum(any(map(too_long, record.values())) for record in records)
     if not any(kept):
         raise BadInput(f"No row has a word in {', '.join(reading.texts)}; see `texts` in the recipe.")
     rows = rows.append_column(TEXT, pa.array(texts, pa.string()))

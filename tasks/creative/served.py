@@ -11,7 +11,8 @@ from tasks.artifacts import Artifact, Store
 from tasks.creative.classifier import Classifier
 from tasks.creative.drafts import Drafts, drafted, facts_of
 from tasks.creative.moving import Moved, moved
-from tasks.creative.texts import LONGEST, has_words
+from tasks.creative.picking import Picker
+from tasks.creative.texts import has_words
 from tasks.errors import BadInput
 from tasks.tables.schema import Field
 
@@ -48,17 +49,20 @@ class Served:
         classes = self.classifier.card.classes
         answers: list[Row] = [{"prediction": classes[int(score >= 0.5)], "probability": score} for score in found]
         for row, answer in zip(rows, answers, strict=True):
-            if long := [name for name in self.classifier.card.texts if len(str(row.get(name))) > LONGEST]:
-                answer["cut"] = long
+            if cut := self.classifier.cut(row):
+                answer["cut"] = cut
         return answers
 
     def moved(self, row: Row, probability: float) -> list[Moved]:
         """Which words moved the score."""
         return moved(self.classifier, self.classifier.text(row), probability)
 
-    def drafts(self, row: Row) -> Drafts | None:
-        """By template; None where the recipe names no facts to speak of."""
-        return drafted(facts_of(row, self.facts)) if self.facts else None
+    def drafts(self, row: Row, picker: Picker | None = None) -> Drafts | None:
+        """By template unless a model picks; None where the recipe names no facts to speak of."""
+        if not self.facts:
+            return None
+        facts = facts_of(row, self.facts)
+        return picker.drafts(facts) if picker else drafted(facts)
 
 
 @contextmanager

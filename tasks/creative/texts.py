@@ -15,7 +15,16 @@ SPLIT = re.compile(r"\W+")
 
 def rendered(record: Mapping[str, Any], columns: Sequence[str]) -> str:
     """The columns of a record as one text: words as they stand, numbers after their column's name."""
-    return " ".join(part for column in columns if (part := _part(column, record.get(column))))
+    return " ".join(pieces(record, columns).values())
+
+
+def pieces(record: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """What is read of each column that says something."""
+    return {column: part for column in columns if (part := _part(column, record.get(column)))}
+
+
+def too_long(value: Any) -> bool:
+    return isinstance(value, str) and len(value) > LONGEST
 
 
 def _part(column: str, value: Any) -> str:

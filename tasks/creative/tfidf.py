@@ -45,6 +45,9 @@ class TfidfScorer:
     def log_odds(self, texts: Sequence[str]) -> Matrix:
         return np.array([self._one(text) for text in texts], dtype=np.float64)
 
+    def reach(self, text: str) -> int:
+        return len(text)
+
     def _one(self, text: str) -> float:
         found = [(1 + np.log(count), *self.terms[term]) for term, count in counted(text) if term in self.terms]
         if not found:

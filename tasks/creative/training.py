@@ -2,7 +2,6 @@
 
 Its `predict` is not used: with batches of like length it answers in another order than it was asked."""
 
-import json
 import shutil
 import tempfile
 from contextlib import nullcontext
@@ -12,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, current
-from tasks.creative.encoder import ABOUT, TOKENIZER, tokenizer
+from tasks.creative.encoder import TOKENIZER, About, tokenizer, write_about
 from tasks.creative.fitting import Part, material
 from tasks.creative.specs import EncoderOptions
 from tasks.errors import OverBudget
@@ -156,7 +155,7 @@ def weighted(target: Any) -> Any:
 def _with_tokenizer(folder: Path, base: Path, options: EncoderOptions) -> Any:
     """The base's tokenizer, cut at the length that is trained."""
     shutil.copyfile(base / TOKENIZER, folder / TOKENIZER)
-    (folder / ABOUT).write_text(json.dumps({"schema_version": 1, "max_tokens": options.max_tokens}) + "\n")
+    write_about(folder, About(max_tokens=options.max_tokens))
     return tokenizer(folder)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.errors import BadInput
 from tasks.retrieval.store import Vector
+from tasks.retrieval.tokens import reach
 
 ABOUT = "model.json"
 BATCH = {"fp32": 4}  # any other precision goes one by one: a batch shares its scale, so neighbours change a vector
@@ -43,6 +44,10 @@ class Embedder:
     def query(self, text: str) -> Vector:
         """The unit vector [dim] of a question; what is beyond the model's length is cut off."""
         return self._checked(next(iter(self._model.query_embed(text))))
+
+    def reach(self, text: str) -> int:
+        """How many characters of it are read."""
+        return reach(self._model.model.tokenizer, text)
 
     def _checked(self, vector: Any) -> Vector:
         result = np.asarray(vector, dtype=np.float32)

@@ -17,21 +17,16 @@ from tasks.retrieval.embedding import Embedder
 from tasks.settings import ROOT
 from tests.benchmarks import material
 from tests.benchmarks.ask_release import Made, Synthetic, agreement, questions, write_release
-from tests.benchmarks.harness import Benchmark, Bound, Goal, Measure, tree_cpu
-from tests.benchmarks.serving import Served
+from tests.benchmarks.harness import Benchmark, Bound, Goal
+from tests.benchmarks.serving import Served, measures
 from tests.prefect_server import free_port
 
 COUNTS = (10_000, 100_000)
 TEXTS = 2000  # embedded for real
 QUESTIONS = 200
-CLIENTS = (1, 8)
+CLIENTS, SHARES = (1, 8), ("p50", "p95")
 P95 = 40.0  # ms, of the larger index on a machine with nothing else to do
 SECONDS = 4.0
-MEASURES = (
-    Measure("CPU per request", "ms"),
-    *(Measure(f"{at}, {n} client{'s' * (n > 1)}", "ms") for n in CLIENTS for at in ("p50", "p95")),
-    *(Measure(f"requests/s, {n} client{'s' * (n > 1)}", "", "more") for n in CLIENTS),
-)
 
 
 @dataclass(frozen=True)
@@ -66,17 +61,11 @@ class Share:
 class Searching(Served):
     """A service under searches, each with a question of its own."""
 
+    clients, shares = CLIENTS, SHARES
     share: Share | None = None
 
     def measure(self) -> dict[str, float]:
-        found: dict[str, float] = {}
-        for clients in CLIENTS:
-            before = tree_cpu(self.process.pid)
-            told = self.load(clients, self.seconds)
-            cpu = (tree_cpu(self.process.pid) - before) / told["requests"] * 1000
-            label = f"{clients} client{'s' * (clients > 1)}"
-            found |= {f"p50, {label}": told["p50"], f"p95, {label}": told["p95"], f"requests/s, {label}": told["rps"]}
-            found["CPU per request"] = min(cpu, found.get("CPU per request", cpu))
+        found = super().measure()
         if self.share:
             self.share.saw(self.name, found["CPU per request"])
         return found
@@ -173,7 +162,7 @@ def size(case: Case, facts: dict[str, object], model: material.Model, folder: Pa
     if case.made.index.meta["count"] == max(COUNTS):
         subjects.append(Bound("bound", {"p95, 1 client": P95}))
         goals.append(Goal("p95, 1 client", "bound", 1.0))
-    return Benchmark(f"ask-{case.made.index.meta['count']}", MEASURES, subjects, goals, rounds, facts)
+    return Benchmark(f"ask-{case.made.index.meta['count']}", measures(CLIENTS, SHARES), subjects, goals, rounds, facts)
 
 
 def benchmark(folder: Path, rounds: int | None) -> Iterator[Benchmark]:

@@ -11,10 +11,15 @@ import pyarrow as pa
 from tasks.artifacts import Artifact
 from tasks.creative.encoder import TOKENIZER
 from tasks.creative.labelled import Texts, label
+from tasks.creative.release_folder import Made, assemble
+from tasks.creative.scoring import score
 from tasks.creative.specs import CreativeRecipe, EncoderOptions
 from tasks.language.base import Base, stored
+from tasks.settings import ROOT
+from tasks.sources.contracts import load_contract
 from tasks.sources.frames import put_table
 from tasks.sources.products import products
+from tasks.tables.evaluation import evaluate
 from tasks.tables.specs import Subject
 from tasks.tables.splits import Split, split
 
@@ -52,6 +57,22 @@ def room(rows: pa.Table | None = None, recipe: CreativeRecipe = RECIPE) -> Room:
     subject = recipe.subject()
     parts = split(texts.artifact, subject, recipe.split, recipe.beside(COLUMNS))
     return Room(stored_rows, texts, parts, subject)
+
+
+def released(model: Artifact, shop: Room, name: str = "shop") -> Artifact:
+    """The release folder of a classifier."""
+    texts, split = shop.texts.artifact, shop.split.artifact
+    made = Made(
+        release=name,
+        key="0" * 64,
+        model=model,
+        texts=texts,
+        split=split,
+        contract=load_contract("products", [ROOT / "data"]),
+        subject=shop.subject,
+        facts=dict(RECIPE.facts),
+    )
+    return assemble(made, evaluate(score(model, texts, split), texts, shop.subject))
 
 
 def tiny_encoder(seed: int = 0) -> Base:

@@ -1,6 +1,7 @@
 """The three families behind one protocol: learned, stored, loaded, and answering in the order that was asked."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +12,18 @@ from tasks import artifacts
 from tasks.artifacts import Artifact, current
 from tasks.creative.choosing import choose
 from tasks.creative.classifier import CARD, Classifier
-from tasks.creative.encoder import MODEL
+from tasks.creative.encoder import MODEL, EncoderScorer, Precision, read_about, write_about
 from tasks.creative.exporting import Exported, export
 from tasks.creative.fitting import calibrated, fit_constant, fit_frozen, fit_tfidf
 from tasks.creative.scoring import score
 from tasks.creative.tuning import Tuned, tune, within
 from tasks.errors import BadInput, NotFound, OverBudget
+from tasks.retrieval.onnx import quantized
 from tasks.sources.frames import put_table, read_table
 from tasks.sources.products import products
 from tasks.tables.evaluation import scored
 from tasks.tables.link import link
-from tests.creative.room import OPTIONS, RECIPE, Room, room, table
+from tests.creative.room import OPTIONS, RECIPE, ROWS, Room, room, table
 from tests.retrieval import tiny as vectors
 from tests.retrieval.conftest import tiny_folder, tiny_raw
 
@@ -52,6 +54,15 @@ def test_answers_come_in_the_order_that_was_asked(here: object, encoder: Artifac
         assert len(set(np.round(alone, 4))) > 1
 
 
+def test_what_is_not_read_is_told(here: object, encoder: Artifact, words: Artifact) -> None:
+    record = {"title": "Blue kettle", "category": "kitchen", "description": "It boils. " * 40, "price": 20.0}
+    assert loaded(encoder).cut(record) == ["description", "price"]
+    assert loaded(encoder).cut(record | {"description": "It boils."}) == []
+    assert loaded(words).cut(record) == []
+    assert loaded(words).cut(record | {"title": "kettle " * 5000}) == ["title"]
+    assert 0 < encoder.meta["cut"] < ROWS and words.meta["cut"] == 0
+
+
 def test_scores_are_in_the_order_of_the_rows(here: object, shop: Room, encoder: Artifact) -> None:
     """Trainer's own `predict` would not give them so, with batches of like length."""
     found = read_table(scores(encoder, shop))
@@ -78,6 +89,20 @@ def test_eight_bits_are_taken_only_where_they_are_as_good(here: object, shop: Ro
     assert (found.precision == "int8") == (found.note is None)
     small, whole = (current().path(one.artifact) / MODEL for one in (found, export(*asked[:4], "fp32", "auc")))
     assert (small.stat().st_size < 0.7 * whole.stat().st_size) == (found.precision == "int8")
+
+
+def test_in_eight_bits_neighbours_change_no_score(here: object, exported: Exported, tmp_path: Path) -> None:
+    source = current().path(exported.artifact)
+    shutil.copytree(source, tmp_path / "int8")
+    quantized(source / MODEL, tmp_path / "int8" / MODEL)
+    texts = [one.description for one in products(12)]
+
+    def apart_by(precision: Precision) -> float:
+        write_about(tmp_path / "int8", read_about(source).model_copy(update={"precision": precision}))
+        scorer = EncoderScorer(tmp_path / "int8")
+        return float(np.abs(scorer.log_odds(texts) - [scorer.log_odds([text])[0] for text in texts]).max())
+
+    assert apart_by("int8") == 0 < apart_by("fp32")
 
 
 def test_the_same_training_gives_the_same_encoder(here: object, shop: Room, base: Artifact, tuned: Tuned) -> None:

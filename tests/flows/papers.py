@@ -181,7 +181,7 @@ def linked(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def environment(house: Shelf, root: Path) -> dict[str, str]:
+def environment(house: House, root: Path) -> dict[str, str]:
     """What a child needs to work in the same house."""
     return os.environ | {
         "PENSTOCK_PROJECT": str(house.project),

@@ -1,11 +1,9 @@
 """A service that follows an assistant through promotion, rollback and approval, with streams running all the while."""
 
-import threading
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,58 +11,35 @@ from openai import OpenAI
 
 from flows.release import promote, roll_back
 from tasks.settings import ROOT
-from tests.bentos.conftest import Child, bentoml_serve
+from tests.bentos.conftest import bentoml_serve
 from tests.bentos.conftest import ready as is_ready
-from tests.bentos.test_follow import until
 from tests.flows.lectures import Lectures
 from tests.flows.test_assistant import first, house, known, ready
+from tests.flows.under_load import Load
 
 __all__ = ["first", "house", "known", "ready"]  # fixtures
 
 QUESTION = "Tell me all that you know of the deadline of every course."
 
 
-@dataclass
-class Load:
-    """Some clients that read one stream after another: versions of its chunks, text, and how it ended."""
+Seen = tuple[frozenset[str], str, str | None]  # versions of the chunks of a stream, its text, how it ended
 
-    child: Child
-    model: str
-    seen: list[tuple[frozenset[str], str, str | None]] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
 
-    def ask(self) -> None:
-        with OpenAI(base_url=f"{self.child.url}/v1", api_key="none", max_retries=0, timeout=60) as client:
-            while not self.stop.is_set():
-                stream = client.chat.completions.create(
-                    model=self.model, messages=[{"role": "user", "content": QUESTION}], stream=True, max_tokens=48
-                )
-                chunks = [chunk.model_dump() for chunk in stream]
-                text = "".join(one["choices"][0]["delta"].get("content") or "" for one in chunks if one["choices"])
-                ends = [one["choices"][0]["finish_reason"] for one in chunks if one["choices"]]
-                versions = frozenset(one["penstock"]["version"] for one in chunks if one.get("penstock"))
-                self.seen.append((versions, text, ends[-1]))
+@contextmanager
+def reader(model: str, url: str) -> Iterator[Callable[[], Seen]]:
+    with OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0, timeout=60) as client:
 
-    @contextmanager
-    def running(self, clients: int) -> Iterator[None]:
-        threads = [threading.Thread(target=self.ask) for _ in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.stop.set()
-            for thread in threads:
-                thread.join()
+        def ask() -> Seen:
+            stream = client.chat.completions.create(
+                model=model, messages=[{"role": "user", "content": QUESTION}], stream=True, max_tokens=48
+            )
+            chunks = [chunk.model_dump() for chunk in stream]
+            text = "".join(one["choices"][0]["delta"].get("content") or "" for one in chunks if one["choices"])
+            ends = [one["choices"][0]["finish_reason"] for one in chunks if one["choices"]]
+            versions = frozenset(one["penstock"]["version"] for one in chunks if one.get("penstock"))
+            return versions, text, ends[-1]
 
-    def swapped(self, version: str) -> float:
-        """Seconds until the service says that it answers with the version; then some more streams."""
-        started = time.monotonic()
-        until(lambda: self.child.get("/info").json()["version"] == version, 60)
-        took = time.monotonic() - started
-        asked = len(self.seen)
-        until(lambda: len(self.seen) > asked + 20, 60)
-        return took
+        yield ask
 
 
 @pytest.mark.slow
@@ -78,7 +53,7 @@ def test_three_swaps_under_streams_fail_and_mix_no_answer(
         roll_back(first.name)
     settings = {"PENSTOCK_FOLLOW": "champion", "PENSTOCK_RELEASE": first.name, "PENSTOCK_TRACE_SHARE": "0"}
     with bentoml_serve(data_root, "bentos.assistant.service:Assistant", cwd=ROOT, **settings) as child:
-        load = Load(is_ready(child, 120), first.name)
+        load = Load(is_ready(child, 120), partial(reader, first.name))
         with load.running(clients=4):
             load.swapped("1")
             took = []

@@ -79,6 +79,13 @@ class Shop(House):
             writer.writeheader()
             writer.writerows(some)
 
+    def encoder(self) -> dict[str, Any]:
+        """Of a recipe: two small layers in a folder of the project."""
+        base = self.project / "encoder"
+        with artifacts.opened(self.store.root) as store:
+            shutil.copytree(store.path(tiny_encoder().artifact), base)
+        return {"base": str(base), "licence": "apache-2.0", "epochs": 2, "rate": 2e-3, "max_tokens": 64}
+
     def served(self, version: int) -> Served:
         return Served.load(self.store.path(self.versions[version - 1].folder), self.store.path)
 
@@ -129,10 +136,7 @@ def test_shuffled_ratings_are_refused_and_a_rollback_leads_back(first: Shop) -> 
 
 
 def test_an_encoder_takes_the_place_of_counted_words(first: Shop) -> None:
-    base = first.project / "encoder"
-    with artifacts.opened(first.store.root) as store:
-        shutil.copytree(store.path(tiny_encoder().artifact), base)
-    encoder = {"base": str(base), "licence": "apache-2.0", "epochs": 2, "rate": 2e-3, "max_tokens": 64}
+    encoder = first.encoder()
     first.recipe(candidates=["encoder"], encoder=encoder, floors={}, margin=0.5)
     outcome = first.train()
     assert outcome.state in ("promoted", "refused"), outcome.text

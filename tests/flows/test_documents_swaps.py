@@ -1,10 +1,8 @@
 """A service that follows a documents release through promotion, rollback and approval, asked all the while."""
 
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -12,11 +10,11 @@ import pytest
 
 from flows.release import promote, roll_back
 from tasks.settings import ROOT
-from tests.bentos.conftest import Child, bentoml_serve
+from tests.bentos.conftest import bentoml_serve
 from tests.bentos.conftest import ready as is_ready
-from tests.bentos.test_follow import until
 from tests.flows.papers import Shelf
 from tests.flows.test_documents import first, house, ready
+from tests.flows.under_load import Load
 
 __all__ = ["first", "house", "ready"]  # fixtures
 
@@ -24,37 +22,16 @@ QUESTION = "How long may I keep a book?"
 DAYS = {"1": "twenty-eight days", "2": "thirty-five days"}
 
 
-@dataclass
-class Load:
-    """Some clients that ask one question after another."""
+@contextmanager
+def client(url: str) -> Iterator[Callable[[], tuple[int, str, str]]]:
+    with httpx.Client(base_url=url, trust_env=False, timeout=30) as http:
 
-    child: Child
-    seen: list[tuple[int, str, str]] = field(default_factory=list)
-    stop: threading.Event = field(default_factory=threading.Event)
+        def ask() -> tuple[int, str, str]:
+            answer = http.post("/v1/ask", json={"question": QUESTION})
+            told = answer.json()
+            return answer.status_code, str(told.get("version")), str(told.get("answer"))
 
-    def ask(self) -> None:
-        with httpx.Client(base_url=self.child.url, trust_env=False, timeout=30) as client:
-            while not self.stop.is_set():
-                answer = client.post("/v1/ask", json={"question": QUESTION})
-                told = answer.json()
-                self.seen.append((answer.status_code, str(told.get("version")), str(told.get("answer"))))
-
-    @contextmanager
-    def running(self, clients: int) -> Iterator[None]:
-        threads = [threading.Thread(target=self.ask) for _ in range(clients)]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.stop.set()
-            for thread in threads:
-                thread.join()
-
-    def swapped(self, version: str) -> None:
-        until(lambda: self.child.get("/info").json()["version"] == version, 60)
-        asked = len(self.seen)
-        until(lambda: len(self.seen) > asked + 20, 60)
+        yield ask
 
 
 @pytest.mark.slow
@@ -70,7 +47,7 @@ def test_three_swaps_under_load_fail_no_query(
         "PENSTOCK_TRACE_SHARE": "0",
     }
     with bentoml_serve(data_root, "bentos.rag.service:Rag", cwd=ROOT, **settings) as child:
-        load = Load(is_ready(child, 120))
+        load = Load(is_ready(child, 120), client)
         started = time.monotonic()
         with load.running(clients=4):
             first.edit("lending", DAYS["1"], DAYS["2"])

@@ -15,6 +15,10 @@ from tasks.watching.log import folder
 from tests.bentos.conftest import Client
 from tests.bentos.creative.conftest import RECORD, Start, write_release
 from tests.bentos.test_predict import refused
+from tests.creative.test_picking import told
+from tests.language.openai_server import Told
+
+__all__ = ["told"]  # fixture
 
 
 def logged(desk: Desk[Creative]) -> list[dict[str, Any]]:
@@ -32,7 +36,7 @@ def test_a_record_is_scored_explained_and_drafted_for(start: Start, tmp_path: Pa
     assert any("litre" in words and effect > 0 for words, effect in by_words.items())
     assert any("rust" in words and effect < 0 for words, effect in by_words.items())
     assert told["caption"] == "Blue kettle. It boils a litre in 90 seconds" and "#kitchen" in told["hashtags"]
-    assert told["ad_copy"].endswith("Price: 34.50.")
+    assert told["ad_copy"].endswith("Price: 34.50.") and told["drafted_by"] == "template"
     assert datetime.fromisoformat(told["generated_at"]).tzinfo is not None
     assert told["version"].startswith("local-") and told["request_id"]
     assert desk.metrics.rows.labels(told["version"])._value.get() == 1
@@ -44,6 +48,22 @@ def test_what_is_not_asked_for_is_not_made(start: Start, tmp_path: Path) -> None
     told = client.post("/predict?words=false&drafts=false", json=RECORD).json()
     assert set(told) == {"prediction", "probability", "generated_at", "version", "request_id"}
     refused(client.post("/predict?words=perhaps", json=RECORD), 422, "bad_input")
+
+
+def test_a_model_picks_where_one_is_named(start: Start, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_DRAFTS", "writer")
+    told.pieces = ['{"caption": [3], "ad_copy": [3, 1]}']
+    client, _ = start()
+    found = client.post("/predict", json=RECORD).json()
+    assert found["drafted_by"] == "writer" and found["caption"] == "It will not rust" and "drafts_note" not in found
+    (one,) = client.post("/batch_predict", json=[RECORD]).json()["predictions"]
+    assert one["drafted_by"] == "template" and len(told.asked) == 1
+    assert "caption" not in client.post("/predict?drafts=false", json=RECORD).json() and len(told.asked) == 1
+
+    told.status = 500
+    found = client.post("/predict", json=RECORD).json()
+    assert found["drafted_by"] == "template" and found["caption"].startswith("Blue kettle.")
+    assert found["drafts_note"].startswith("writer gave no drafts")
 
 
 def test_a_batch_is_answered_in_its_order(start: Start) -> None:

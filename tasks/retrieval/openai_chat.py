@@ -1,0 +1,54 @@
+"""Any server that speaks OpenAI's chat API, asked for one answer at a time."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tasks.errors import BadInput, Unavailable
+
+TIMEOUT_S = 60.0
+
+
+class OpenAIChat:
+    """The server at OPENAI_BASE_URL with OPENAI_API_KEY, the client's own variables; `model` is what it calls it."""
+
+    def __init__(self, model: str, timeout_s: float = TIMEOUT_S) -> None:
+        import openai
+
+        self.model, self._openai = model, openai
+        try:
+            self._client = openai.OpenAI(timeout=timeout_s, max_retries=1)
+        except openai.OpenAIError as error:
+            raise BadInput(
+                f"The OpenAI client does not start ({error}); set OPENAI_API_KEY, to any text where the server at "
+                "OPENAI_BASE_URL asks for none."
+            ) from None
+
+    def hurry(self, timeout_s: float) -> None:
+        """Give up after so long, and without a second try: in a service somebody waits."""
+        self._client = self._client.with_options(timeout=timeout_s, max_retries=0)
+
+    def said(self, messages: list[dict[str, str]], most: int) -> Iterator[str]:
+        """The answer in pieces, of `most` tokens."""
+        told: Any = messages
+        try:
+            with self._client.chat.completions.create(
+                model=self.model, messages=told, max_tokens=most, temperature=0, stream=True
+            ) as stream:
+                for event in stream:
+                    if event.choices and (text := event.choices[0].delta.content):
+                        yield text
+        except self._openai.APITimeoutError:
+            raise self._out("did not answer in time") from None
+        except self._openai.APIStatusError as error:
+            raise self._out(f"answered {error.status_code}") from None
+        except self._openai.OpenAIError as error:
+            raise self._out(f"failed ({error})") from None
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _out(self, what: str) -> Unavailable:
+        return Unavailable(
+            f"The model {self.model} at {self._client.base_url} {what}; see that the server runs and that "
+            "OPENAI_BASE_URL and OPENAI_API_KEY are right."
+        )
