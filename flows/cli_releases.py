@@ -43,13 +43,17 @@ def train(
     file: Files = [],  # noqa: B006 - Typer reads the default and never changes it
     seed: Seed = None,
     set: Sets = [],  # noqa: B006
+    budget: Annotated[
+        float | None, typer.Option(help="Minutes in which the models of a creative release must be learned")
+    ] = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look at sources and flow again")] = False,
 ) -> None:
     """Build a candidate, take it through the gate, and promote it where the gate and the recipe say so."""
     from flows.orders import Order
     from flows.replay import stands
 
-    order, settings = Order(release=name, files=file, seed=seed, set=set, refresh=refresh), load()
+    overrides = [*set, *([f"budget={budget}"] if budget is not None else [])]
+    order, settings = Order(release=name, files=file, seed=seed, set=overrides, refresh=refresh), load()
     if stands(order, settings):
         return
     from flows import console, running

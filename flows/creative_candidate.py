@@ -78,6 +78,7 @@ class Classified(OfRows):
             split=self.rows.split,
             contract=self.prepared.contract,
             subject=self.subject,
+            why=self.choice.why,
             facts=dict(self.prepared.recipe.facts),
             inputs=inputs | self.placed,
             lineage=self.lineage(),

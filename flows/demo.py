@@ -1,4 +1,4 @@
-"""The tour: tables, documents, an assistant. Each kind trains, serves, answers; later kinds add their part."""
+"""The tour: tables, documents, an assistant, texts. Each kind trains, serves, answers."""
 
 import json
 import shutil
@@ -21,6 +21,13 @@ from tasks.sources.snapshots import latest
 TABLE, ROWS = "credit-risk", "credit-applications"
 PAPERS = "course-search"
 TALK = "course-chat"
+TEXTS = "product-quality"
+CHEAP = "candidates=[tfidf, embedding]"  # the encoder takes minutes
+PRODUCT = {"title": "Folding tent", "category": "outdoor", "price": 160.0}
+STATEMENTS = (
+    "Our testers agree that it will stand up to heavy rain. It comes in three colours.",
+    "Our testers agree that it will leak when it is tilted. A true must-have!",
+)
 GUIDES = ROOT / "data" / "samples" / "course-guides"
 QUESTIONS = (
     "When is homework 1 due?",
@@ -31,11 +38,12 @@ EDIT = ("exam.md", "Tuesday, 21 April 2026, from 9:00 to 11:00", "Thursday, 23 A
 
 
 def run(settings: Settings) -> None:
-    """About three and a half minutes where everything is installed; each part says what it shows."""
+    """About four and a half minutes where everything is installed; each part says what it shows."""
     console.listen()
     tables(settings)
     documents(settings)
     assistant(settings)
+    texts(settings)
     part("Where to look")
     web = settings.prefect_url.removesuffix("/api")
     console.show("pages", ("what", "where"), [("runs and decisions", web), ("models and metrics", settings.mlflow_url)])
@@ -103,6 +111,27 @@ def assistant(settings: Settings) -> None:
     part("9. Serve the adapter and ask it, by OpenAI's API, what it answered when it was made")
     with service(TALK, settings) as url:
         chat(url, learned_question(settings))
+
+
+def texts(settings: Settings) -> None:
+    part(f"10. Train {TEXTS}: texts of a table, counted words against sentence embeddings (a minute)")
+    console.out.print(
+        f"`penstock train {TEXTS}` lets a fine-tuned encoder compete, too: minutes, and it reads a `not`."
+    )
+    train(Order(release=TEXTS, set=[CHEAP]), settings)
+    part("11. Serve it: what is a text worth, which words say so, and what can be drafted from it?")
+    with service(TEXTS, settings) as url:
+        for said in STATEMENTS:
+            judge(url, PRODUCT | {"description": said})
+
+
+def judge(url: str, record: dict[str, object]) -> None:
+    told = httpx.post(f"{url}/predict", json=record, trust_env=False, timeout=30).json()
+    console.out.print(f"> {record['title']}: {record['description']}")
+    console.out.print(f"good with probability {told['probability']:.2f}  (version {told['version']})")
+    for one in told["words"][:2]:
+        console.out.print(f"   {one['effect']:+.2f} {one['words']}", style="dim")
+    console.out.print(f"   {told['caption']} {' '.join(told['hashtags'])}", style="dim")
 
 
 def learned_question(settings: Settings) -> str:

@@ -26,7 +26,8 @@ GOLDEN = 5
 
 
 class Made(BaseModel, frozen=True):
-    """What a release is made of: `key` names it, `inputs` are what its record keeps of data, recipe and code."""
+    """What a release is made of: `key` names it, `inputs` are what its record keeps of data, recipe and code, `why`
+    the reason for which this model was offered."""
 
     release: str
     key: str
@@ -35,6 +36,7 @@ class Made(BaseModel, frozen=True):
     split: Artifact
     contract: Contract
     subject: Subject
+    why: str = ""
     facts: dict[str, str] = {}
     inputs: dict[str, JsonValue] = {}
     lineage: list[dict[str, JsonValue]] = []
@@ -75,6 +77,7 @@ def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -
         "target": made.subject.target,
         "subject": made.subject.model_dump(mode="json"),
         "family": card.family,
+        "why": made.why,
         "model": card.model and card.model.model_dump(mode="json"),
         "facts": made.facts,
         "inputs": made.inputs,

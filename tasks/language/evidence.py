@@ -141,27 +141,32 @@ def not_worse(name: str, against: Fair, other: str) -> Check:
 def leaks(alone: Fair) -> list[Check]:
     """Facts that were never trained must not become known as trained ones are: else what is judged was trained on.
 
-    A tuned model that has learned the form of the answers guesses some of them; only one that is also as sure of them
-    as of what it was trained on knows them."""
+    A tuned model that has learned the form of the answers guesses some of them, the more the fewer values there are;
+    only one that answers them as often as what it was trained on, and is as sure of them, knows them."""
     pairs = [(one, other) for one, other in zip(alone.ours, alone.theirs, strict=True) if one.part == "never"]
     held = of_part(alone.ours, "held")
     if len(pairs) < FEWEST or not held:
         return []
     never = [one for one, _ in pairs]
     more = difference(values("exact_match", never), values("exact_match", [other for _, other in pairs]))
-    unsure = surprise(never, held)
+    unsure, rarer = apart(terms(never), terms(held)), apart(right(held), right(never))
     text = (
-        f"Of {len(never)} facts that were never trained, the share answered rose by {more} over the base's; their loss "
-        f"is above that of trained facts by {unsure} a token."
+        f"Of {len(never)} facts that were never trained, the share answered rose by {more} over the base's, is below "
+        f"that of trained facts by {rarer}, and their loss is above by {unsure} a token."
     )
-    ok = more.low <= 0 or unsure.low > 0
-    return [Check(name="leak", number=more.low, bound="<= 0, or less sure", ok=ok, text=text)]
+    ok = more.low <= 0 or unsure.low > 0 or rarer.low > 0
+    return [Check(name="leak", number=more.low, bound="<= 0, or not as known", ok=ok, text=text)]
 
 
-def surprise(never: Sequence[Row], held: Sequence[Row]) -> Interval:
-    """How much higher the loss of a token is on the first rows than on the others."""
-    first = np.hstack([terms(never), np.zeros((len(never), 2))])
-    second = np.hstack([np.zeros((len(held), 2)), terms(held)])
+def right(rows: Sequence[Row]) -> Any:
+    """1 where the answer is exact, and 1 to divide by, [n, 2]."""
+    return np.column_stack([values("exact_match", rows), np.ones(len(rows))])
+
+
+def apart(ours: Any, theirs: Any) -> Interval:
+    """How much higher the mean of the first is than that of the others: [n, 2], what is summed and what divides it."""
+    first = np.hstack([ours, np.zeros_like(ours)])
+    second = np.hstack([np.zeros_like(theirs), theirs])
 
     def gap(means: Any) -> Any:
         return means[..., 0] / np.maximum(means[..., 1], 1e-9) - means[..., 2] / np.maximum(means[..., 3], 1e-9)

@@ -33,7 +33,6 @@ RECIPE = CreativeRecipe(
 )
 OPTIONS = EncoderOptions(epochs=2, batch=16, max_tokens=64, rate=2e-3)
 ROWS = 500
-COLUMNS = ("id", "title", "category", "description", "price", "rating", "timestamp")
 
 
 @dataclass(frozen=True)
@@ -52,10 +51,11 @@ def table(rows: int = ROWS, seed: int = 0, **columns: Sequence[Any]) -> pa.Table
 
 
 def room(rows: pa.Table | None = None, recipe: CreativeRecipe = RECIPE) -> Room:
-    stored_rows = put_table("checked", table() if rows is None else rows)
+    rows = table() if rows is None else rows
+    stored_rows = put_table("checked", rows)
     texts = label(stored_rows, recipe.reading)
     subject = recipe.subject()
-    parts = split(texts.artifact, subject, recipe.split, recipe.beside(COLUMNS))
+    parts = split(texts.artifact, subject, recipe.split, recipe.beside(rows.column_names))
     return Room(stored_rows, texts, parts, subject)
 
 

@@ -138,6 +138,18 @@ def test_facts_that_were_never_trained_and_are_known_raise_the_alarm(store: Stor
     assert "leak" not in {one.name for one in gather(recipe(), "a", side(store, few), base, base, model).checks}
 
 
+def test_a_few_lucky_guesses_are_no_leak(store: Store, model: Artifact) -> None:
+    """Of answers with few values some are right by chance, and a small model is sure of none."""
+
+    def lucky(row: Row, draw: random.Random) -> Row:
+        return told(row, row.part != "never" or int(row.id.split()[-1]) % 3 == 0, 1 + draw.random())
+
+    base = side(store, rows(lambda row, draw: told(row, False, 30)), BASELINE)
+    found = gather(recipe(), "mine@1", side(store, rows(lucky)), base, base, model)
+    (check,) = (one for one in found.checks if one.name == "leak")
+    assert check.ok and check.number is not None and check.number > 0 and "below that of trained facts by" in check.text
+
+
 def test_floors_are_held(store: Store, model: Artifact) -> None:
     low = {"exact_match": 0.5, "perplexity": 3, "leaked": 0.4}
     assert failed(evidence(store, model, as_good, floors=low), floors=low) == set()
