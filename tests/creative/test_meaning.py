@@ -46,11 +46,14 @@ def base(pytestconfig: pytest.Config) -> tuple[Path, Artifact]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("made", "recipe"), [(labelled, REVIEWS), (lambda: table(ROWS), RECIPE)], ids=["csv", "shop"])
+@pytest.mark.parametrize(
+    ("made", "recipe", "epochs"), [(labelled, REVIEWS, 3), (lambda: table(ROWS), RECIPE, 6)], ids=["csv", "shop"]
+)
 def test_a_fine_tuned_encoder_beats_counted_words(
     base: tuple[Path, Artifact],
     made: Callable[[], pa.Table],
     recipe: CreativeRecipe,
+    epochs: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     root, weights = base
@@ -58,7 +61,7 @@ def test_a_fine_tuned_encoder_beats_counted_words(
         some = room(made(), recipe)
         texts, split, subject = some.texts.artifact, some.split.artifact, some.subject
         words = fit_tfidf(texts, split, subject, recipe.texts, "auc")
-        options = EncoderOptions().settled(weight_bytes(weights))
+        options = EncoderOptions(epochs=epochs).settled(weight_bytes(weights))
         learned = tune(weights, texts, split, subject, options).encoder
         model = export(learned, texts, split, subject, "fp32", "auc").artifact
         encoder = wrap_encoder(texts, split, subject, recipe.texts, model, {})
