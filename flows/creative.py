@@ -20,7 +20,6 @@ from tasks.creative.specs import FAMILIES, Family
 from tasks.creative.tuning import training_of, within
 from tasks.errors import OverBudget
 from tasks.language.base import Base, check_licence, weight_bytes
-from tasks.language.specs import LICENCES
 from tasks.registry.road import Outcome
 from tasks.settings import Settings, load
 from tasks.sources import steps as sources
@@ -116,7 +115,7 @@ def tuned(prepared: Copy, texts: Artifact, split: Artifact, subject: Subject, se
     """A fine-tuned encoder, exported and calibrated."""
     recipe = prepared.recipe
     base = base_of(prepared, settings)
-    check_licence(base, LICENCES)
+    check_licence(base, recipe.licences)
     options = recipe.encoder.settled(weight_bytes(base.artifact)).model_copy(update={"seed": seed(prepared)})
     training = training_of(base.artifact, texts, split, subject, options)
     with watched(recipe.name, training, settings):

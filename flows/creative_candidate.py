@@ -16,6 +16,7 @@ from tasks.creative.choosing import Choice
 from tasks.creative.exporting import Exported
 from tasks.creative.release_folder import Made
 from tasks.creative.tuning import Tuned
+from tasks.errors import NotFound
 from tasks.language.base import Base
 from tasks.planning import closure
 from tasks.registry import records
@@ -26,7 +27,10 @@ from tasks.tables.evidence import gather
 from tasks.tables.fairness import Side
 from tasks.tables.metrics import measure
 
-MAKING = ("texts", "label", "positive", "rating", "threshold", "candidates", "precision", "encoder", "split", "metric")
+MAKING = (
+    "texts", "label", "positive", "rating", "threshold", "candidates", "precision", "embedding", "encoder", "split",
+    "metric",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Classified(OfRows):
     @property
     def code_digest(self) -> str:
         making = self.prepared.recipe.model_dump(mode="json", include=set(MAKING))
-        return sha256(canonical([closure("tasks.creative.steps"), making, self.requests]))
+        base = self.chosen.base.artifact.digest if self.chosen.base else None
+        return sha256(canonical([closure("tasks.creative.steps"), making, base, self.requests]))
 
     @property
     def requests(self) -> str:
@@ -139,7 +144,11 @@ class Classified(OfRows):
         metric = self.prepared.recipe.metric
         for record in records.versions(current(), self.release):
             if current().whole(record.folder):
-                scores = self.scores if record == version else self.side("", record.folder).scores
+                try:
+                    scores = self.scores if record == version else self.side("", record.folder).scores
+                except NotFound as error:
+                    yield f"version {record.version} is not compared: {error}"
+                    continue
                 test = scored(scores, self.rows.table, self.subject)
                 found = measure([metric], test.target, test.predictions, test.groups)[metric]
                 yield f"version {record.version}: {metric} {found} on the test rows of {self.ground}"

@@ -1,21 +1,21 @@
 """A creative release as the kit serves it: validation and prediction of its records, and what is drafted from them."""
 
-import logging
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from bentos.kit.config import IN_TIME, loading
+from bentos.kit.errors import Problem
 from bentos.kit.handle import ReleaseFile
 from bentos.kit.pieces import piece
 from bentos.kit.rows import Reader, Row
 from tasks.creative.picking import Picker
 from tasks.creative.served import Served
-from tasks.errors import Unavailable
-
-logger = logging.getLogger("penstock")
 
 TEMPLATE = "template"  # who drafts where no model is named
+AT_ONCE = 64  # records of a batch between two looks at the clock
 
 
 class Creative:
@@ -25,10 +25,10 @@ class Creative:
         self.served, self.picker = served, picker
         self.reader = Reader(served.schema)
 
-    def judged(self, rows: list[Row], words: bool, drafts: bool) -> list[Row]:
-        """One piece of work, for a thread."""
-        found = self.served.predict(rows)
-        for row, one in zip(rows, found, strict=True):
+    def judged(self, rows: list[Row], words: bool, drafts: bool, until: float) -> list[Row]:
+        """Work for a thread, which nobody can end from outside: after `until`, a time of `monotonic`, it gives up."""
+        found = [one for some in batched(rows, AT_ONCE, until) for one in self.served.predict(some)]
+        for (row,), one in zip(batched(rows, 1, until), found, strict=True):
             if words:
                 one["words"] = [part.model_dump() for part in self.served.moved(row, one["probability"])]
             if drafts and (made := self.served.drafts(row)):
@@ -36,12 +36,8 @@ class Creative:
         return found
 
     def picked(self, row: Row, picker: Picker) -> Row:
-        """The drafts that a model makes of a record; where it makes none, why those by template stay."""
-        try:
-            made = self.served.drafts(row, picker)
-        except Unavailable as error:
-            logger.warning("Drafted by template: %s", error)
-            return {"drafts_note": f"{picker.model} gave no drafts, so these are by template; the log says why."}
+        """The drafts that a model makes of a record. Unavailable: it makes none."""
+        made = self.served.drafts(row, picker)
         return made.model_dump() | {"drafted_by": picker.model} if made else {}
 
     def answer(self, request: Row) -> Row:
@@ -51,6 +47,16 @@ class Creative:
     def close(self) -> None:
         if self.picker:
             self.picker.close()
+
+
+def batched(rows: list[Row], size: int, until: float) -> Iterator[list[Row]]:
+    """So many rows at a time. Problem: it is later than `until`."""
+    for start in range(0, len(rows), size):
+        if monotonic() > until:
+            raise Problem(
+                504, f"{start} of {len(rows)} records were done in time; send fewer, or raise PENSTOCK_REQUEST_TIMEOUT."
+            )
+        yield rows[start : start + size]
 
 
 def load_creative(folder: Path, _release: ReleaseFile) -> Creative:
@@ -69,9 +75,9 @@ def features(row: Row, answer: Row) -> dict[str, Any]:
     numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
     letters = [one for text in texts for one in text if one.isalpha()]
     return {
+        **numbers,
         "chars": sum(map(len, texts)),
         "words": sum(len(text.split()) for text in texts),
         "capitals": round(sum(one.isupper() for one in letters) / max(len(letters), 1), 3),
         "cut": bool(answer.get("cut")),
-        **numbers,
     }

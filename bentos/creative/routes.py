@@ -1,8 +1,10 @@
 """/predict, /batch_predict and /products: body to record, record to answer, answer to log."""
 
+import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any
 
 from fastapi import FastAPI
@@ -12,17 +14,23 @@ from starlette.responses import Response
 from bentos.creative.model import Creative, features
 from bentos.creative.schemas import describe
 from bentos.kit.app import Operation, answer, create_app, request_id
+from bentos.kit.config import IN_TIME
 from bentos.kit.desk import Desk
 from bentos.kit.handle import Handle
 from bentos.kit.keys import caller
 from bentos.kit.openapi import Described
 from bentos.kit.queries import described, flag, whole
 from bentos.kit.rows import Row
+from tasks.creative.picking import Picker
+from tasks.errors import Unavailable
 from tasks.sources.products import products
 from tasks.watching.log import Record
 
+logger = logging.getLogger("penstock")
+
 MOST = 1000  # made-up products in one answer
 SEEDS = 2**31 - 1
+LAST = 0.95  # of a request's time
 READING = (401, 403, 422, 429, 500, 503, 504)
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -64,12 +72,13 @@ def predict(desk: Desk[Creative]) -> Handler:
     async def predict(request: Request) -> Response:
         words, drafts = flag(request, "words", True), flag(request, "drafts", True)
         body = await request.body()
+        started = perf_counter()
         with desk.serving() as handle:
-            started = perf_counter()
             row = handle.model.reader.row(body)
-            (found,) = await desk.apart(handle.model.judged, [row], words, drafts)
+            (found,) = await desk.apart(handle.model.judged, [row], words, drafts, until(desk))
             if drafts and (picker := handle.model.picker):
-                found |= await desk.outside(handle.model.picked, row, picker)
+                left = desk.config.timeout_s * IN_TIME - (perf_counter() - started)
+                found |= await picked(desk, handle.model, row, picker, left)
             await log(desk, request, handle, [row], [found], started)
         return answer(found | told(handle, request))
 
@@ -80,18 +89,34 @@ def batch_predict(desk: Desk[Creative]) -> Handler:
     async def batch_predict(request: Request) -> Response:
         words, drafts = flag(request, "words", False), flag(request, "drafts", True)
         body = await request.body()
+        started, end = perf_counter(), until(desk)
         with desk.serving() as handle:
-            started = perf_counter()
 
             def work() -> tuple[list[Row], list[Row]]:
                 rows = handle.model.reader.rows(body, desk.config.max_batch)
-                return rows, handle.model.judged(rows, words, drafts)
+                return rows, handle.model.judged(rows, words, drafts, end)
 
             rows, found = await desk.apart(work)
             await log(desk, request, handle, rows, found, started)
         return answer({"predictions": found, **told(handle, request)})
 
     return batch_predict
+
+
+def until(desk: Desk[Creative]) -> float:
+    """When work must be done, by `monotonic`, so that it can be told that it was not."""
+    return monotonic() + desk.config.timeout_s * LAST
+
+
+async def picked(desk: Desk[Creative], model: Creative, row: Row, picker: Picker, left: float) -> Row:
+    """A model's drafts; where there are none within `left` seconds, why those by template stay."""
+    try:
+        async with asyncio.timeout(left):
+            found: Row = await desk.outside(model.picked, row, picker)
+            return found
+    except (Unavailable, TimeoutError) as error:
+        logger.warning("Drafted by template: %s", error or f"{picker.model} was not done in time")
+        return {"drafts_note": f"{picker.model} gave no drafts, so these are by template; the log says why."}
 
 
 async def made_up(request: Request) -> Response:

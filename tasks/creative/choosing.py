@@ -28,7 +28,8 @@ class Choice(BaseModel):
 def choose(
     scores: Mapping[Family, Artifact], constant: Artifact, texts: Artifact, subject: Subject, metric: str
 ) -> Choice:
-    """`scores` by family, the cheaper one first; a tie is a difference whose 95 % interval holds 0."""
+    """`scores` by family, the cheaper one first; a tie is a difference whose 95 % interval holds 0. What does not beat
+    the share of the classes ties with nothing."""
     sides = {name: scored(one, texts, subject, "valid") for name, one in scores.items()}
     floor = scored(constant, texts, subject, "valid")
     worth = {
@@ -38,9 +39,11 @@ def choose(
     def gap(one: Scored, other: Scored) -> Interval:
         return difference(metric, one.target, one.predictions, other.predictions, one.groups)
 
-    best = max(sides, key=lambda name: gap(sides[name], floor).value)
+    leads = {name: gap(side, floor) for name, side in sides.items()}
+    best = max(leads, key=lambda name: leads[name].value)
     ties = {name: gap(sides[best], side) for name, side in sides.items() if name != best}
-    picked = next((name for name in sides if name == best or ties[name].low <= 0), best)
+    worthy = [name for name in sides if leads[name].value > 0]  # a tie with what knows nothing says only: few rows
+    picked = next((name for name in worthy if name == best or ties[name].low <= 0), best)
     if picked != best:
         why = f"{picked} is the cheapest that ties with {best}, whose lead of {ties[picked]} {metric} may be chance"
     elif ties:
@@ -48,7 +51,7 @@ def choose(
         why = f"{best} is the best, before {nearest} by {ties[nearest]} {metric}"
     else:
         why = f"{best} is the only one"
-    lead = gap(sides[picked], floor)
+    lead = leads[picked]
     refusal = None
     if lead.value <= 0:
         refusal = (

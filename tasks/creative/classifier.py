@@ -60,8 +60,10 @@ class Classifier:
             card = Card.model_validate_json((folder / CARD).read_bytes())
         except (FileNotFoundError, ValidationError):
             raise BadInput(f"The folder {folder} has no readable {CARD}; train or fetch it again.") from None
-        if card.model is None:
+        if card.family == "tfidf":
             return cls(card, TfidfScorer.load(folder))
+        if card.model is None:
+            raise BadInput(f"The {CARD} in {folder} names no model; train or fetch it again.")
         if card.family == "embedding":
             return cls(card, FrozenScorer.load(folder, piece(card.model), card.model.digest, threads))
         return cls(card, EncoderScorer(piece(card.model), threads))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
+from unicodedata import category
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,8 +14,8 @@ from tasks.creative.texts import cleaned
 
 CAPTION, COPY = 120, 300  # characters at most
 TAGS = 5
-SENTENCE = re.compile(r"[^.!?]+[.!?]*")
-WORD = re.compile(r"[^\W\d_]+|\d+(?:[.,]\d+)*")
+END = re.compile(r"[.!?]+[\"')\u201d]*\s+")
+ANGLES = str.maketrans("", "", "<>")  # no draft is markup
 
 
 class Drafts(BaseModel):
@@ -40,65 +41,85 @@ def facts_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Facts:
     """`columns` names the column of each fact."""
     values = {fact: record.get(column) for fact, column in columns.items()}
     price = values.pop("price", None)
-    texts = {fact: calm(cleaned(str(value))) for fact, value in values.items() if value is not None}
+    texts = {fact: calm(cleaned(str(value)).translate(ANGLES)) for fact, value in values.items() if value is not None}
     return Facts(**texts, price=price if isinstance(price, int | float) else None)
 
 
 def statements(facts: Facts) -> list[str]:
     """What can be said of it, in the record's own words: the title, which without one is the description's first
-    sentence, and the sentences of the description."""
-    sentences = [part.strip() for part in SENTENCE.findall(facts.description) if part.strip(" .!?")]
-    title = facts.title.rstrip(".!") or (sentences.pop(0).rstrip(".!") if sentences else facts.category)
-    return [f"{title}.", *sentences]
+    sentence, and the sentences of the description. [] where it says nothing."""
+    said = [one for one in sentences(facts.description) if any(map(str.isalnum, one))]
+    title = facts.title.rstrip(".!") or (said.pop(0).rstrip(".!") if said else facts.category)
+    return [f"{title}.", *said] if title else []
 
 
-def drafted(facts: Facts) -> Drafts:
-    """By template: the statements as they come."""
+def sentences(text: str) -> list[str]:
+    """Split where a mark ends a word and no small letter or digit follows: neither in `3.5 kg` nor in `e.g. tents`."""
+    found, start = [], 0
+    for match in END.finditer(text):
+        after = text[match.end() : match.end() + 1]
+        if after and not after.islower() and not after.isdigit():
+            found.append(text[start : match.end()].strip())
+            start = match.end()
+    return [*found, text[start:].strip()] if text[start:].strip() else found
+
+
+def drafted(facts: Facts) -> Drafts | None:
+    """By template: the statements as they come. None where there is nothing to say."""
     said = statements(facts)
-    return composed(facts, said[:2], said)
+    return composed(facts, said[:2], said) if said else None
 
 
 def composed(facts: Facts, caption: list[str], copy: list[str]) -> Drafts:
     """Of some of the statements, and the price."""
     price = f"Price: {facts.price:.2f}." if facts.price is not None else ""
+    title = statements(facts)[0]
     return Drafts(
-        caption=within(caption, CAPTION).rstrip("."),
+        caption=(whole(caption, CAPTION) or cut(title, CAPTION)).rstrip("."),
         hashtags=hashtags(facts),
-        ad_copy=f"{within(copy, COPY - len(price))} {price}".strip(),
+        ad_copy=f"{whole(copy, COPY - len(price)) or cut(title, CAPTION)} {price}".strip(),
     )
 
 
-def within(sentences: list[str], most: int) -> str:
-    """Whole sentences up to a length; the first one is cut at a word where it alone is too long."""
-    said = sentences[0]
-    if len(said) > most:
-        return said[: most - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "…"
-    for sentence in sentences[1:]:
-        if len(said) + 1 + len(sentence) > most:
-            break
-        said = f"{said} {sentence}"
+def whole(some: list[str], most: int) -> str:
+    """Statements that fit into a length, each whole: the half of one may say what the record does not."""
+    said = ""
+    for one in some:
+        longer = f"{said} {one}".strip()
+        if len(longer) <= most:
+            said = longer
     return said
+
+
+def cut(title: str, most: int) -> str:
+    """A name at a word's end, where it is too long."""
+    return title if len(title) <= most else title[: most - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\u2026"
 
 
 def hashtags(facts: Facts) -> list[str]:
     """The category, the title as one word, and its longer words."""
-    words = [word for word in WORD.findall(facts.title) if word[0].isalpha()]
-    found = ["".join(WORD.findall(facts.category)).lower(), "".join(word.capitalize() for word in words)]
+    words = [word for word in words_of(facts.title) if not word.isdigit()]
+    found = ["".join(words_of(facts.category)).lower(), "".join(word.capitalize() for word in words)]
     found += [word.lower() for word in words if len(word) > 3]
-    distinct = {tag.lower(): f"#{tag}" for tag in reversed(found) if tag}
-    return list(islice(reversed(distinct.values()), TAGS))
+    distinct: dict[str, str] = {}
+    for tag in filter(None, found):
+        distinct.setdefault(tag.lower(), f"#{tag}")
+    return list(islice(distinct.values(), TAGS))
+
+
+def words_of(text: str) -> list[str]:
+    """Runs of letters, digits and the marks that letters carry."""
+    return "".join(one if one.isalnum() or category(one)[0] == "M" else " " for one in text).split()
 
 
 def calm(text: str) -> str:
     """Sentences that shout in a quiet voice: capitals and repeated marks say nothing."""
     quiet = re.sub(r"([!?.])\1+", r"\1", text)
-    parts = [_calm(part) for part in SENTENCE.findall(quiet)]
-    return "".join(parts) if parts else quiet
+    return " ".join(_calm(part) for part in sentences(quiet))
 
 
 def _calm(sentence: str) -> str:
     letters = [one for one in sentence if one.isalpha()]
     if len(letters) < 4 or sum(one.isupper() for one in letters) < 0.8 * len(letters):
         return sentence
-    start = len(sentence) - len(sentence.lstrip())
-    return sentence[:start] + sentence[start:].capitalize()
+    return sentence.capitalize()

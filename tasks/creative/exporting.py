@@ -77,11 +77,9 @@ def exporting(order: Order, _tell: Tell) -> Exported:
         if order.precision == "fp32":
             return Exported(artifact=_kept(wide), precision="fp32", difference=difference)
         quantized(wide / MODEL, narrow / MODEL)
-        known, found = (worth(folder, given, order.metric) for folder in (wide, narrow))
-        if known.low <= found.value <= known.high:
-            return Exported(artifact=_kept(narrow), precision="int8", difference=apart_by(narrow, given, said))
-        note = f"int8 would have {order.metric} {found.value:.4g} on validation, outside of {known}: fp32 is kept"
-        return Exported(artifact=_kept(wide), precision="fp32", difference=difference, note=note)
+        if note := worse(wide, narrow, given, order.metric):
+            return Exported(artifact=_kept(wide), precision="fp32", difference=difference, note=note)
+        return Exported(artifact=_kept(narrow), precision="int8", difference=apart_by(narrow, given, said))
 
 
 def first_alone(model: Any) -> None:
@@ -96,6 +94,14 @@ def first_alone(model: Any) -> None:
 def apart_by(folder: Path, part: Part, said: Matrix) -> float:
     """The largest difference of a probability."""
     return float(np.abs(link("binary", EncoderScorer(folder).log_odds(part.texts[: len(said)])) - said).max())
+
+
+def worse(wide: Path, narrow: Path, part: Part, metric: str) -> str | None:
+    """Why the narrow one is not served: its metric lies outside of the other's interval. None: it is as good."""
+    known, found = (worth(folder, part, metric) for folder in (wide, narrow))
+    if known.low <= found.value <= known.high:
+        return None
+    return f"int8 would have {metric} {found.value:.4g} on validation, outside of {known}: fp32 is kept"
 
 
 def worth(folder: Path, part: Part, metric: str) -> Interval:

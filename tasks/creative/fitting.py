@@ -1,6 +1,5 @@
 """The models that compete to judge texts: each is learned on the train part, and calibrated on the validation part."""
 
-import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ from tasks.tables.link import link
 from tasks.tables.metrics import higher_is_better, value
 from tasks.tables.specs import Label, Subject
 from tasks.tables.transform import Matrix
-
-logger = logging.getLogger("penstock.language")
 
 T = TypeVar("T")
 
@@ -68,9 +65,8 @@ def fit_tfidf(texts: Artifact, split: Artifact, subject: Subject, columns: tuple
         known = tfidf.learned(given.train.texts, given.train.target, strength)
         return known, tfidf.TfidfScorer(known).log_odds(given.valid.texts)
 
-    strength, known, said = _best(tfidf.STRENGTHS, tried, given.valid.target, metric)
+    strength, known, slope, shift = _best(tfidf.STRENGTHS, tried, given.valid.target, metric)
     facts = {"C": strength, "terms": len(known.terms)}
-    slope, shift = calibrated(said, given.valid.target)
     card = {"parameters": facts, "slope": slope, "shift": shift}
     return _stored("tfidf", columns, given.classes, lambda folder: tfidf.write(folder, known), **card)
 
@@ -87,8 +83,7 @@ def fit_frozen(
         known = frozen.learned(train, given.train.target, strength)
         return known, frozen.weighed(valid, np.array(known.weights), known.intercept)
 
-    strength, known, said = _best(frozen.STRENGTHS, tried, given.valid.target, metric)
-    slope, shift = calibrated(said, given.valid.target)
+    strength, known, slope, shift = _best(frozen.STRENGTHS, tried, given.valid.target, metric)
     facts = {"C": strength, "cut": cut(Embedder(current().path(weights), weights.digest), given)}
     card = {"parameters": facts, "slope": slope, "shift": shift, "model": weights}
     return _stored("embedding", columns, given.classes, lambda folder: frozen.write(folder, known), **card)
@@ -122,17 +117,17 @@ def calibrated(log_odds: Matrix, target: Matrix) -> tuple[float, float]:
 
 def _best(
     strengths: Sequence[float], tried: Callable[[float], tuple[T, Matrix]], target: Matrix, metric: str
-) -> tuple[float, T, Matrix]:
-    """The strength that validates best; ties go to the first."""
-    made = {strength: tried(strength) for strength in strengths}
+) -> tuple[float, T, float, float]:
+    """The strength that validates best, what it made, and its slope and shift; ties go to the first."""
     sign = 1 if higher_is_better(metric) else -1
-
-    def score(strength: float) -> float:
-        slope, shift = calibrated(made[strength][1], target)
-        return sign * value(metric, target, link("binary", slope * made[strength][1] + shift)[:, None])
-
-    best = max(strengths, key=score)
-    return (best, *made[best])
+    found = []
+    for strength in strengths:
+        made, said = tried(strength)
+        slope, shift = calibrated(said, target)
+        worth = sign * value(metric, target, link("binary", slope * said + shift)[:, None])
+        found.append((worth, strength, made, slope, shift))
+    _, strength, made, slope, shift = max(found, key=lambda one: one[0])
+    return strength, made, slope, shift
 
 
 def _stored(

@@ -30,11 +30,12 @@ def infer(path: Path, name: str, target: str) -> Proposal:
         told.append(f"{target}: a rating, and a text is good from {THRESHOLD:g} on; set `threshold` if not")
     else:
         raise BadInput(f"The target {target!r} has more than two labels; two are told apart. Choose another column.")
-    if facts := {fact: fact for fact in get_args(Fact) if fact in columns and fact != target}:
+    facts = {fact: fact for fact in get_args(Fact) if fact in columns and fact != target}
+    if "title" in facts or "description" in facts:
         recipe["facts"] = facts
         told.append(f"{listed([*facts])}: what drafts may speak of")
     else:
-        told.append("no column is called title, category, description or price, so nothing is drafted; see `facts`")
+        told.append("no column is called title or description, so nothing is drafted; see `facts`")
     bars = {"metric": "auc", "margin": 0.01, "floors": {"auc": 0.5}, "approval": "auto"}
     told.append("floor auc 0.5: what a constant alone reaches, raise it to what you need")
     said = [line for line in table.assumptions if " no input" not in line and not line.startswith("floor ")]

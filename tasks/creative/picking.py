@@ -35,9 +35,11 @@ class Picked(BaseModel):
 class Picker(OpenAIChat):
     """One request a record."""
 
-    def drafts(self, facts: Facts) -> Drafts:
-        """Unavailable: the server is, or it replied otherwise than asked."""
+    def drafts(self, facts: Facts) -> Drafts | None:
+        """None where there is nothing to say. Unavailable: the server is, or it replied otherwise than asked."""
         said = statements(facts)[:MOST]
+        if not said:
+            return None
         record = "\n".join(f"{number}. {one.replace('<', '(')}" for number, one in enumerate(said, 1))
         asked = [
             {"role": "system", "content": ORDER},

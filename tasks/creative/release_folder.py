@@ -91,8 +91,8 @@ def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -
 
 
 def field_of(field: Field, texts: tuple[str, ...]) -> Field:
-    """A text that must be there holds a word; any level will do."""
-    worded = field.dtype == "str" and field.name in texts and not field.nullable
+    """The only text must hold a word; of several, one must. Any level will do."""
+    worded = field.dtype == "str" and texts == (field.name,) and not field.nullable
     return field.model_copy(update={"levels": None, "pattern": WORDED if worded else None})
 
 

@@ -23,7 +23,7 @@ class Served:
     """Loaded once, then read by any number of requests; nothing in it changes."""
 
     def __init__(self, release: dict[str, Any], classifier: Classifier) -> None:
-        self.release, self.classifier = release, classifier
+        self.classifier = classifier
         self.schema = [Field.model_validate(field) for field in release["input_schema"]]
         self.facts: dict[str, str] = release["facts"]
 

@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from tasks.language.specs import LICENCES
 from tasks.registry.recipes import Recipe
 from tasks.retrieval.specs import Embedding
 from tasks.tables.specs import METRICS, Label, SplitSpec, Strict, Subject
@@ -64,7 +65,7 @@ class CreativeRecipe(Recipe):
     """One release of kind `creative`.
 
     `candidates` compete on the validation part; the encoder only where it is expected to learn within `budget` minutes.
-    `facts` names the columns that drafts may speak of."""
+    `facts` names the columns that drafts may speak of, `licences` those of bases that may be used."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -79,6 +80,7 @@ class CreativeRecipe(Recipe):
     budget: float | None = Field(None, gt=0)
     precision: Literal["fp32", "int8"] = "fp32"
     embedding: Embedding = Embedding()
+    licences: tuple[str, ...] = LICENCES
     encoder: EncoderOptions = EncoderOptions()
     facts: dict[Fact, str] = Field(default_factory=dict)
     split: SplitSpec = SplitSpec()

@@ -39,7 +39,7 @@ def _part(column: str, value: Any) -> str:
 
 def cleaned(text: str) -> str:
     """Without tags, entities, control characters and runs of blanks; composed (NFC), and cut where it is too long."""
-    plain = html.unescape(TAG.sub(" ", text[: 2 * LONGEST]))
+    plain = TAG.sub(" ", html.unescape(TAG.sub(" ", text[: 2 * LONGEST])))
     said = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in plain)
     return " ".join(unicodedata.normalize("NFC", said).split())[:LONGEST]
 

@@ -74,11 +74,15 @@ def constant(target: Matrix) -> Terms:
 
 
 def learned(texts: Sequence[str], target: Matrix, strength: float) -> Terms:
-    """Fitted on these texts; terms of one text alone are left out."""
+    """Fitted on these texts; terms of one text alone are left out, and where all are, it is the constant."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
+    seen = Counter(term for text in texts for term, _ in counted(text))
+    known = sorted(term for term, rows in seen.items() if rows > 1)
+    if not known:
+        return constant(target)
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, vocabulary=known)
     rows = vectorizer.fit_transform(texts)
     model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(rows, target)
     return Terms(

@@ -64,8 +64,9 @@ def _train(order: Order, work: Path, tell: Tell) -> Learned:
     import transformers
 
     options, given = order.options, material(order.texts, order.split, order.subject)
+    assert options.rate is not None, "options are settled before"
     transformers.set_seed(options.seed)
-    model = loaded(current().path(order.base))
+    model = loaded(current().path(order.base), ignore_mismatched_sizes=True)  # it may bring a head for other classes
     with tempfile.TemporaryDirectory() as name:
         words = _with_tokenizer(Path(name), current().path(order.base), options)
         train, valid = (rows(part, words) for part in (given.train, given.valid))
@@ -76,7 +77,7 @@ def _train(order: Order, work: Path, tell: Tell) -> Learned:
         batch=options.batch,
         accumulate=options.accumulate,
         epochs=options.epochs,
-        rate=options.rate or 2e-5,
+        rate=options.rate,
         checkpointing=options.checkpointing,
         seed=options.seed,
         warmup=options.warmup,
@@ -107,17 +108,19 @@ def _train(order: Order, work: Path, tell: Tell) -> Learned:
     )
 
 
-def loaded(folder: Path, attention: str = "sdpa") -> Any:
-    """The base with a new head for two classes, which the seed decides, or an encoder of ours with its own."""
+def loaded(folder: Path, attention: str = "sdpa", **more: Any) -> Any:
+    """With its own head for two classes, or a new one, which the seed decides."""
     from transformers import AutoModelForSequenceClassification
 
     return AutoModelForSequenceClassification.from_pretrained(
         folder,
         num_labels=2,
+        problem_type="single_label_classification",
         attn_implementation=attention,
         local_files_only=True,
         use_safetensors=True,
         trust_remote_code=False,
+        **more,
     )
 
 

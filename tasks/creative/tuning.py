@@ -1,4 +1,4 @@
-"""Fine-tuning of an encoder as a step: the options are settled by the base, the work is done by a child."""
+"""Fine-tuning of an encoder as a step; the work is done by a child."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,7 +34,9 @@ def within(seconds: float | None) -> Iterator[None]:
 
 
 def tune(base: Artifact, texts: Artifact, split: Artifact, subject: Subject, options: EncoderOptions) -> Tuned:
-    """A run that was killed goes on from its last whole checkpoint. OverBudget: it would take longer than `within`."""
+    """`options` are settled. A run that was killed goes on from its last whole checkpoint.
+
+    OverBudget: it would take longer than `within`."""
     named = training_of(base, texts, split, subject, options)
     work = f"work/encoder-{sha256(canonical([named, closure('tasks.creative.training')]))[:32]}"
     order = Order(base=base, texts=texts, split=split, subject=subject, options=options, work=work, seconds=_left.get())

@@ -1,5 +1,6 @@
 """Any server that speaks OpenAI's chat API, asked for one answer at a time."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ class OpenAIChat:
     def __init__(self, model: str, timeout_s: float = TIMEOUT_S) -> None:
         import openai
 
-        self.model, self._openai = model, openai
+        self.model, self._openai, self._timeout_s = model, openai, timeout_s
         try:
             self._client = openai.OpenAI(timeout=timeout_s, max_retries=1)
         except openai.OpenAIError as error:
@@ -25,16 +26,19 @@ class OpenAIChat:
 
     def hurry(self, timeout_s: float) -> None:
         """Give up after so long, and without a second try: in a service somebody waits."""
-        self._client = self._client.with_options(timeout=timeout_s, max_retries=0)
+        self._client, self._timeout_s = self._client.with_options(timeout=timeout_s, max_retries=0), timeout_s
 
     def said(self, messages: list[dict[str, str]], most: int) -> Iterator[str]:
-        """The answer in pieces, of `most` tokens."""
+        """The answer in pieces, of `most` tokens. Unavailable: none, or not whole in time."""
         told: Any = messages
+        until = time.monotonic() + self._timeout_s
         try:
             with self._client.chat.completions.create(
                 model=self.model, messages=told, max_tokens=most, temperature=0, stream=True
             ) as stream:
                 for event in stream:
+                    if time.monotonic() > until:
+                        raise self._out("did not answer in time")
                     if event.choices and (text := event.choices[0].delta.content):
                         yield text
         except self._openai.APITimeoutError:

@@ -10,11 +10,12 @@ import pytest
 
 from tasks import artifacts
 from tasks.artifacts import Artifact, current
+from tasks.creative import training
 from tasks.creative.choosing import choose
 from tasks.creative.classifier import CARD, Classifier
 from tasks.creative.encoder import MODEL, EncoderScorer, Precision, read_about, write_about
-from tasks.creative.exporting import Exported, export
-from tasks.creative.fitting import calibrated, fit_constant, fit_frozen, fit_tfidf
+from tasks.creative.exporting import Exported, export, worse
+from tasks.creative.fitting import Part, calibrated, fit_constant, fit_frozen, fit_tfidf, material
 from tasks.creative.scoring import score
 from tasks.creative.tuning import Tuned, tune, within
 from tasks.errors import BadInput, NotFound, OverBudget
@@ -91,6 +92,18 @@ def test_eight_bits_are_taken_only_where_they_are_as_good(here: object, shop: Ro
     assert (small.stat().st_size < 0.7 * whole.stat().st_size) == (found.precision == "int8")
 
 
+def test_what_lost_its_metric_is_not_served(here: object, shop: Room, exported: Exported, tmp_path: Path) -> None:
+    wide, narrow = current().path(exported.artifact), tmp_path / "narrow"
+    texts = material(shop.texts.artifact, shop.split.artifact, shop.subject).valid.texts
+    odds = EncoderScorer(wide).log_odds(texts)
+    part = Part(texts, (odds > np.median(odds)).astype(np.float64))  # which it tells apart without a fault
+    assert worse(wide, wide, part, "auc") is None
+    shutil.copytree(wide, narrow)
+    write_about(narrow, read_about(wide).model_copy(update={"max_tokens": 3}))  # the first word alone
+    told = worse(wide, narrow, part, "auc")
+    assert told is not None and told.endswith("fp32 is kept")
+
+
 def test_in_eight_bits_neighbours_change_no_score(here: object, exported: Exported, tmp_path: Path) -> None:
     source = current().path(exported.artifact)
     shutil.copytree(source, tmp_path / "int8")
@@ -138,6 +151,13 @@ def test_probabilities_are_calibrated() -> None:
     assert slope == 0 and link("binary", np.array([shift])) == pytest.approx(happened.mean(), abs=1e-3)
 
 
+def turned(known: Artifact) -> Artifact:
+    """The scores of a model that is as wrong as the other is right in every tenth row, and else says nothing."""
+    rows = read_table(known)
+    said = [1 - one if place % 10 == 0 else 0.5 for place, one in enumerate(rows["p0"].to_pylist())]
+    return put_table("scores", rows.set_column(rows.column_names.index("p0"), "p0", pa.array(said)))
+
+
 def test_the_best_is_offered_or_a_cheaper_one_that_ties(here: object, shop: Room, words: Artifact) -> None:
     texts, split, subject = shop.texts.artifact, shop.split.artifact, shop.subject
     constant = fit_constant(texts, split, subject, RECIPE.texts)
@@ -147,6 +167,9 @@ def test_the_best_is_offered_or_a_cheaper_one_that_ties(here: object, shop: Room
     assert choice.worth["tfidf"].value > 0.6
     choice = choose({"tfidf": floor, "encoder": known}, floor, texts, subject, "auc")
     assert choice.family == "encoder" and choice.why.startswith("encoder is the best, before tfidf by")
+    reverse = turned(known)
+    choice = choose({"tfidf": reverse, "encoder": known}, floor, texts, subject, "auc")
+    assert choice.family == "encoder", "what knows less than nothing ties with nothing"
     choice = choose({"tfidf": floor}, floor, texts, subject, "auc")
     assert choice.refusal is not None and "say nothing about the label" in choice.refusal
 
@@ -158,6 +181,16 @@ def test_shuffled_labels_teach_nothing(here: object) -> None:
     model = fit_tfidf(made.texts.artifact, made.split.artifact, made.subject, RECIPE.texts, "auc")
     test = scored(scores(model, made), made.texts.artifact, made.subject)
     assert np.std(test.predictions) < 0.1
+
+
+def test_a_base_with_a_head_for_other_classes_gets_a_new_one(here: object, base: Artifact, tmp_path: Path) -> None:
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig.from_pretrained(current().path(base))
+    config.num_labels, config.problem_type = 3, "multi_label_classification"
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    model = training.loaded(tmp_path, ignore_mismatched_sizes=True)
+    assert model.classifier.out_features == 2 and model.config.problem_type == "single_label_classification"
 
 
 def test_what_is_no_classifier_is_told(here: object, shop: Room, words: Artifact, tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """Drafts whose statements a language model picks: it can choose badly, and never say what the record does not."""
 
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from tasks.creative.drafts import CAPTION, COPY, drafted, facts_of, statements
+from tasks.creative.drafts import drafted, facts_of, statements
 from tasks.creative.picking import Picker
 from tasks.errors import Unavailable
 from tests.creative.test_drafts import COLUMNS, KETTLE
@@ -24,10 +25,10 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 
 def test_the_picked_statements_stand_word_for_word(told: Told) -> None:
     told.pieces = ["Sure: ", '{"caption": [3], "ad_copy"', ": [3, 2, 3, 1]}"]
-    found = Picker("writer").drafts(FACTS)
-    assert found.caption == "It will not rust"
+    found, usual = Picker("writer").drafts(FACTS), drafted(FACTS)
+    assert found and usual and found.caption == "It will not rust"
     assert found.ad_copy == "It will not rust. It boils a litre in 90 seconds. Blue kettle. Price: 34.50."
-    assert found.hashtags == drafted(FACTS).hashtags
+    assert found.hashtags == usual.hashtags
     (asked,) = told.asked
     assert asked["model"] == "writer" and "3. It will not rust." in asked["messages"][1]["content"]
 
@@ -60,8 +61,18 @@ def test_an_order_in_the_record_stays_a_statement_of_it(told: Told) -> None:
     assert told.asked[0]["messages"][1]["content"].count("</record>") == 1
 
 
-def test_long_statements_are_cut_like_those_of_the_template(told: Told) -> None:
+def test_an_answer_that_drips_is_given_up(told: Told) -> None:
+    told.pieces, told.pause_s = [" "] * 50, 0.1
+    picker = Picker("writer")
+    picker.hurry(0.3)
+    started = time.monotonic()
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        picker.drafts(FACTS)
+    assert time.monotonic() - started < 4, "it would drip for 5 s"
+
+
+def test_long_statements_are_left_out(told: Told) -> None:
     facts = facts_of(KETTLE | {"description": "very " * 200 + "long. Short."}, COLUMNS)
     told.pieces = ['{"caption": [2], "ad_copy": [2, 3]}']
     found = Picker("writer").drafts(facts)
-    assert found.caption.endswith("\u2026") and len(found.caption) <= CAPTION and len(found.ad_copy) <= COPY + 20
+    assert found and found.caption == "Blue kettle" and found.ad_copy.startswith("Short. Price")

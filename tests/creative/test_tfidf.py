@@ -25,6 +25,12 @@ def test_log_odds_are_those_of_scikit_learn(tmp_path: Path) -> None:
     assert found == pytest.approx(model.decision_function(vectorizer.transform(asked)), abs=1e-9)
 
 
+@pytest.mark.parametrize("texts", [["\u4e00", "\u4e8c", "\u4e09"], ["one thing", "another matter"], ["\U0001f600", ""]])
+def test_where_no_word_comes_twice_it_is_the_constant(texts: list[str]) -> None:
+    target = np.array([1.0, 0.0, 1.0][: len(texts)])
+    assert tfidf.learned(texts, target, 1.0) == tfidf.constant(target)
+
+
 def test_the_constant_is_the_share_whatever_the_text() -> None:
     scorer = TfidfScorer(tfidf.constant(np.array([1.0, 1.0, 1.0, 0.0])))
     assert scorer.log_odds(["a word", ""]) == pytest.approx([np.log(3.5 / 1.5)] * 2)

@@ -14,13 +14,13 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
 from flows import creative
 from flows.orders import Order, prepare
-from flows.release import roll_back
+from flows.release import promote, roll_back
 from flows.replay import stands
 from tasks import artifacts, settings
 from tasks.artifacts import opened
 from tasks.creative.served import Served
 from tasks.errors import BadInput
-from tasks.sources.products import COLUMNS, PLANTED, rows
+from tasks.sources.products import PLANTED, rows
 from tests.creative.room import tiny_encoder
 from tests.flows.conftest import House, failed
 
@@ -37,6 +37,18 @@ RECIPE: dict[str, Any] = {
     "margin": 0.02,
     "floors": {"auc": 0.6},
     "slices": ["category"],
+}
+CONTRACT: dict[str, Any] = {  # without descriptions
+    "schema_type": "dataframe",
+    "api": "pandas",
+    "columns": {
+        "id": {"dtype": "string[pyarrow]"},
+        "title": {"dtype": "string[pyarrow]"},
+        "category": {"dtype": "string[pyarrow]"},
+        "price": {"dtype": "float64"},
+        "rating": {"dtype": "float64", "in_range": {"min_value": 2, "max_value": 5}},
+        "timestamp": {"dtype": "datetime64[ns]"},
+    },
 }
 STEPS = [
     "creative.labelled.label",
@@ -75,7 +87,7 @@ class Shop(House):
 
     def stock(self, some: list[dict[str, str]]) -> None:
         with (self.project / "shop.csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, [*some[0]])
             writer.writeheader()
             writer.writerows(some)
 
@@ -135,11 +147,11 @@ def test_shuffled_ratings_are_refused_and_a_rollback_leads_back(first: Shop) -> 
     assert roll_back(first.name).champion == 1
 
 
-def test_an_encoder_takes_the_place_of_counted_words(first: Shop) -> None:
+def test_an_encoder_takes_the_place_of_counted_words(first: Shop, caplog: pytest.LogCaptureFixture) -> None:
     encoder = first.encoder()
     first.recipe(candidates=["encoder"], encoder=encoder, floors={}, margin=0.5)
     outcome = first.train()
-    assert outcome.state in ("promoted", "refused"), outcome.text
+    assert outcome.version == 2 and outcome.state in ("promoted", "refused"), outcome.text  # it learned for two epochs
     record = json.loads((first.store.path(first.versions[1].folder) / "release.json").read_bytes())
     assert record["family"] == "encoder" and record["model"]["kind"] == "weights"
     assert [row["what"] for row in record["lineage"]] == [
@@ -147,8 +159,23 @@ def test_an_encoder_takes_the_place_of_counted_words(first: Shop) -> None:
     ]  # fmt: skip
     assert not list(first.store.root.rglob("*.bin")) and not list((first.store.root / "work").glob("encoder-*"))
     first.recipe(candidates=["tfidf", "encoder"], encoder=encoder | {"epochs": 500}, budget=0.001)
-    assert first.train().state in ("champion", "promoted", "refused")
-    assert "creative.tuning.tune" not in first.ran
+    assert first.train().state != "failed" and len(first.versions) == 2, "what is left is the model of version 1"
+    assert "creative.exporting.export" not in first.ran
+    assert any("the encoder is left out: it would take" in line for line in caplog.messages)
+
+
+def test_a_version_that_cannot_be_asked_any_more_stops_nothing(first: Shop, caplog: pytest.LogCaptureFixture) -> None:
+    """Its columns are gone: it is told, and the champion, which reads them too, has to be replaced by a person."""
+    first.recipe(texts=["title", "category"], facts={})
+    first.train()
+    if first.champion == 1:
+        promote(first.name, 2, override=True)
+    some = [{name: value for name, value in row.items() if name != "description"} for row in rows(900, 1)]
+    first.put("contracts/products.yaml", CONTRACT)
+    first.stock(some)
+    caplog.clear()
+    assert first.train().version == 3
+    assert any("version 1 is not compared" in line and "description" in line for line in caplog.messages)
 
 
 @pytest.mark.parametrize(
