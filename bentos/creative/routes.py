@@ -115,7 +115,7 @@ async def picked(desk: Desk[Creative], model: Creative, row: Row, picker: Picker
             found: Row = await desk.outside(model.picked, row, picker)
             return found
     except (Unavailable, TimeoutError) as error:
-        logger.warning("Drafted by template: %s", error or f"{picker.model} was not done in time")
+        logger.warning("Drafted by template: %s", str(error) or f"{picker.model} was not done in time")
         return {"drafts_note": f"{picker.model} gave no drafts, so these are by template; the log says why."}
 
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.creative.texts import cleaned
 
-CAPTION, COPY = 120, 300  # characters at most
+CAPTION, COPY, PRICE = 120, 300, 24  # characters at most
 TAGS = 5
 END = re.compile(r"[.!?]+[\"')\u201d]*\s+")
-ANGLES = str.maketrans("", "", "<>")  # no draft is markup
+ANGLES = str.maketrans("<>", "\u2039\u203a")  # no draft is markup
 
 
 class Drafts(BaseModel):
@@ -46,11 +46,11 @@ def facts_of(record: Mapping[str, Any], columns: Mapping[str, str]) -> Facts:
 
 
 def statements(facts: Facts) -> list[str]:
-    """What can be said of it, in the record's own words: the title, which without one is the description's first
-    sentence, and the sentences of the description. [] where it says nothing."""
-    said = [one for one in sentences(facts.description) if any(map(str.isalnum, one))]
-    title = facts.title.rstrip(".!") or (said.pop(0).rstrip(".!") if said else facts.category)
-    return [f"{title}.", *said] if title else []
+    """What can be said of it, in the record's own words: its name, and the sentences of the description that fit. Its
+    name is the title, else a short sentence, else the category. [] where it has none."""
+    said = [one for one in sentences(facts.description) if any(map(str.isalnum, one)) and len(one) <= COPY - PRICE]
+    name = cut(facts.title) or next((one for one in said if len(one) <= CAPTION), "") or cut(facts.category)
+    return [ended(name), *(one for one in said if one != name)] if name else []
 
 
 def sentences(text: str) -> list[str]:
@@ -73,11 +73,11 @@ def drafted(facts: Facts) -> Drafts | None:
 def composed(facts: Facts, caption: list[str], copy: list[str]) -> Drafts:
     """Of some of the statements, and the price."""
     price = f"Price: {facts.price:.2f}." if facts.price is not None else ""
-    title = statements(facts)[0]
+    name = statements(facts)[0]
     return Drafts(
-        caption=(whole(caption, CAPTION) or cut(title, CAPTION)).rstrip("."),
+        caption=(whole(caption, CAPTION) or name).rstrip("."),
         hashtags=hashtags(facts),
-        ad_copy=f"{whole(copy, COPY - len(price)) or cut(title, CAPTION)} {price}".strip(),
+        ad_copy=f"{whole(copy, COPY - len(price))} {price}".strip(),
     )
 
 
@@ -91,9 +91,15 @@ def whole(some: list[str], most: int) -> str:
     return said
 
 
-def cut(title: str, most: int) -> str:
-    """A name at a word's end, where it is too long."""
-    return title if len(title) <= most else title[: most - 1].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\u2026"
+def cut(name: str) -> str:
+    """At a word's end, where it is too long for a caption."""
+    return name if len(name) < CAPTION else name[: CAPTION - 2].rsplit(" ", 1)[0].rstrip(" ,;:.") + "\u2026"
+
+
+def ended(name: str) -> str:
+    """As a sentence."""
+    calmer = name.rstrip(".!")
+    return calmer if calmer.endswith(("?", "\u2026")) else f"{calmer}."
 
 
 def hashtags(facts: Facts) -> list[str]:

@@ -40,7 +40,7 @@ class Picker(OpenAIChat):
         said = statements(facts)[:MOST]
         if not said:
             return None
-        record = "\n".join(f"{number}. {one.replace('<', '(')}" for number, one in enumerate(said, 1))
+        record = "\n".join(f"{number}. {one}" for number, one in enumerate(said, 1))
         asked = [
             {"role": "system", "content": ORDER},
             {"role": "user", "content": f"<record>\n{record}\n</record>"},
