@@ -14,6 +14,9 @@ Note = Annotated[str, typer.Option(help="Why; kept in the ledger")]
 Files = Annotated[list[str], typer.Option("--file", help="Local file instead of the source: PATH or part=PATH")]
 Sets = Annotated[list[str], typer.Option("--set", help="Override a field of the recipe: key=value")]
 Seed = Annotated[int | None, typer.Option(help="The model's seed")]
+Budget = Annotated[
+    float | None, typer.Option(min=0.01, help="Minutes in which the models of a creative release must be learned")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -43,17 +46,14 @@ def train(
     file: Files = [],  # noqa: B006 - Typer reads the default and never changes it
     seed: Seed = None,
     set: Sets = [],  # noqa: B006
-    budget: Annotated[
-        float | None, typer.Option(help="Minutes in which the models of a creative release must be learned")
-    ] = None,
+    budget: Budget = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look at sources and flow again")] = False,
 ) -> None:
     """Build a candidate, take it through the gate, and promote it where the gate and the recipe say so."""
     from flows.orders import Order
     from flows.replay import stands
 
-    overrides = [*set, *([f"budget={budget}"] if budget is not None else [])]
-    order, settings = Order(release=name, files=file, seed=seed, set=overrides, refresh=refresh), load()
+    order, settings = Order(release=name, files=file, seed=seed, set=within(set, budget), refresh=refresh), load()
     if stands(order, settings):
         return
     from flows import console, running
@@ -62,7 +62,19 @@ def train(
     running.train(order, settings)
 
 
-def plan(name: Name, file: Files = [], seed: Seed = None, set: Sets = [], json: Json = False) -> None:  # noqa: B006
+def within(overrides: list[str], budget: float | None) -> list[str]:
+    """A budget is a field of the recipe."""
+    return overrides if budget is None else [*overrides, f"budget={budget}"]
+
+
+def plan(
+    name: Name,
+    file: Files = [],  # noqa: B006
+    seed: Seed = None,
+    set: Sets = [],  # noqa: B006
+    budget: Budget = None,
+    json: Json = False,
+) -> None:
     """Show what `train` would run, and why; nothing is started."""
     from flows import console
     from flows.orders import Order, planned, prepare
@@ -70,7 +82,7 @@ def plan(name: Name, file: Files = [], seed: Seed = None, set: Sets = [], json: 
 
     settings = load()
     with opened(settings.store):
-        _, lines = planned(prepare(Order(release=name, files=file, seed=seed, set=set), settings))
+        _, lines = planned(prepare(Order(release=name, files=file, seed=seed, set=within(set, budget)), settings))
     if json:
         console.emit([line.model_dump() for line in lines])
     else:

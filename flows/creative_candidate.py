@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.candidates import Met, faced, made_of, record_of
+from flows.candidates import Met, faced, made_of
 from flows.creative_order import Copy
 from flows.receipts import say
 from flows.rows import OfRows
@@ -154,12 +154,5 @@ class Classified(OfRows):
                 yield f"version {record.version}: {metric} {found} on the test rows of {self.ground}"
 
     def side(self, label: str, folder: Artifact) -> Side:
-        """An earlier version on the newest rows: what it reads of them, its scores, and what it was trained on."""
-        scores = creative.score_texts(folder, self.rows.table, self.rows.split)
-        inputs = record_of(folder)["inputs"]
-        return Side(
-            version=label,
-            scores=scores,
-            trained=Artifact.model_validate(inputs["split"]),
-            table=Artifact.model_validate(inputs["table"]),
-        )
+        """An earlier version on the newest rows: what it reads of them, and its scores."""
+        return self.theirs(label, folder, creative.score_texts(folder, self.rows.table, self.rows.split))

@@ -116,7 +116,7 @@ def assistant(settings: Settings) -> None:
 def texts(settings: Settings) -> None:
     part(f"10. Train {TEXTS}: texts of a table, counted words against sentence embeddings (a minute)")
     console.out.print(
-        f"`penstock train {TEXTS}` lets a fine-tuned encoder compete, too: minutes, and it reads a `not`."
+        f"`penstock train {TEXTS}` adds a fine-tuned encoder, which takes minutes and knows what a `not` turns round."
     )
     train(Order(release=TEXTS, set=[CHEAP]), settings)
     part("11. Serve it: what is a text worth, which words say so, and what can be drafted from it?")
@@ -128,8 +128,9 @@ def texts(settings: Settings) -> None:
 def judge(url: str, record: dict[str, object]) -> None:
     told = httpx.post(f"{url}/predict", json=record, trust_env=False, timeout=30).json()
     console.out.print(f"> {record['title']}: {record['description']}")
-    console.out.print(f"good with probability {told['probability']:.2f}  (version {told['version']})")
-    for one in told["words"][:2]:
+    verdict = "good" if told["prediction"] else "not good"
+    console.out.print(f"{verdict}: the probability of good is {told['probability']:.2f}  (version {told['version']})")
+    for one in told["words"][:3]:
         console.out.print(f"   {one['effect']:+.2f} {one['words']}", style="dim")
     console.out.print(f"   {told['caption']} {' '.join(told['hashtags'])}", style="dim")
 

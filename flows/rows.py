@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from flows.candidates import Offered
+from flows.candidates import Offered, record_of
 from flows.orders import Prepared
 from flows.receipts import say
 from tasks.artifacts import Artifact
@@ -19,7 +19,7 @@ from tasks.sources.state import source_state
 from tasks.statistics import Interval
 from tasks.tables import steps as tables
 from tasks.tables.contracts import Cause
-from tasks.tables.evaluation import Evaluation
+from tasks.tables.evaluation import Evaluation, scored
 from tasks.tables.fairness import Ground, Side
 from tasks.tables.metrics import higher_is_better
 from tasks.tables.specs import Subject
@@ -72,6 +72,15 @@ class OfRows(Offered):
 
     def ours(self, version: VersionRecord) -> Side:
         return Side(version=str(version.version), scores=self.scores, trained=self.rows.split)
+
+    def theirs(self, label: str, folder: Artifact, scores: Artifact) -> Side:
+        """An earlier version by its scores of the newest rows, and what it was trained on.
+
+        NotFound: it tells other classes apart, or another one is its positive."""
+        scored(scores, self.rows.table, self.subject)
+        inputs = record_of(folder)["inputs"]
+        table = Artifact.model_validate(inputs["table"]) if "table" in inputs else None
+        return Side(version=label, scores=scores, trained=Artifact.model_validate(inputs["split"]), table=table)
 
     @property
     def baseline(self) -> Side:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.candidates import Met, record_of
+from flows.candidates import Met
 from flows.rows import OfRows
 from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, canonical, sha256
@@ -91,9 +91,6 @@ class Model(OfRows):
         )
 
     def side(self, label: str, folder: Artifact) -> Side:
-        """An earlier version on the newest rows: its own features of them, its scores, and what it was trained on."""
+        """An earlier version on the newest rows: its own features of them, and its scores."""
         features = tables.rebuild_features(self.rows.table, folder)
-        scores = tables.score_rows(folder, features, self.rows.split)
-        inputs = record_of(folder)["inputs"]
-        table = Artifact.model_validate(inputs["table"]) if "table" in inputs else None
-        return Side(version=label, scores=scores, trained=Artifact.model_validate(inputs["split"]), table=table)
+        return self.theirs(label, folder, tables.score_rows(folder, features, self.rows.split))

@@ -96,8 +96,6 @@ def example(columns: list[Column]) -> Row:
 
 def _field(column: Column) -> Any:
     kind = TYPES[column.dtype]
-    if column.pattern is not None:
-        kind = Annotated[kind, Field(pattern=column.pattern)]
     examples = [] if column.example is None else [column.example]
     about = Field(description=_description(column) or None, examples=examples or None)
     if not column.nullable:

@@ -27,9 +27,15 @@ def infer(path: Path, name: str, target: str) -> Proposal:
         recipe |= {"label": target, "positive": table.recipe["positive"]}
     elif columns[target]["dtype"] in ("float64", "Int64"):
         recipe |= {"rating": target, "threshold": THRESHOLD}
-        told.append(f"{target}: a rating, and a text is good from {THRESHOLD:g} on; set `threshold` if not")
+        told.append(
+            f"{target}: a rating, and a text is good from {THRESHOLD:g} on, as of 1 to 5; set `threshold` to what "
+            "divides yours"
+        )
     else:
-        raise BadInput(f"The target {target!r} has more than two labels; two are told apart. Choose another column.")
+        raise BadInput(
+            f"The target {target!r} reads as {columns[target]['dtype']} with more than two values: two labels are told "
+            "apart, and a rating is a number as 4.5, without a unit or a decimal comma."
+        )
     facts = {fact: fact for fact in get_args(Fact) if fact in columns and fact != target}
     if "title" in facts or "description" in facts:
         recipe["facts"] = facts

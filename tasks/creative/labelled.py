@@ -67,4 +67,12 @@ def _judged(rows: pa.Table, reading: Reading) -> pa.Table:
     kind: Any = rows[name].type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise BadInput(f"The rating {name!r} is no number but {kind}; name it as `label` in the recipe.")
-    return rows.append_column(GOOD, pc.greater_equal(rows[name], reading.threshold))
+    good = pc.greater_equal(rows[name], reading.threshold)
+    if len(pc.unique(good)) < 2:
+        least, most = pc.min_max(rows[name]).as_py().values()
+        raise BadInput(
+            f"The rating {name!r} goes from {least:g} to {most:g}, so all texts are "
+            f"{'good' if least >= reading.threshold else 'bad'} with a threshold of {reading.threshold:g}; set "
+            "`threshold` in the recipe."
+        )
+    return rows.append_column(GOOD, good)

@@ -12,14 +12,12 @@ from pydantic import BaseModel, JsonValue
 from tasks.artifacts import Artifact, current
 from tasks.creative.classifier import CARD, Card
 from tasks.creative.served import Served
-from tasks.creative.texts import WORDED
 from tasks.registry.release_file import assembled
 from tasks.sources.contracts import Contract
 from tasks.sources.frames import read_table
 from tasks.tables.arrays import parts_of
 from tasks.tables.evaluation import Evaluation
 from tasks.tables.requests import Row, input_schema, request_rows
-from tasks.tables.schema import Field
 from tasks.tables.specs import Subject
 
 GOLDEN = 5
@@ -68,7 +66,10 @@ def _examples(made: Made) -> list[Row]:
 def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -> dict[str, Any]:
     card = Card.model_validate_json((folder / CARD).read_bytes())
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    fields = [field_of(one, card.texts) for one in input_schema([*rows[0]], made.contract, rows[0])]
+    fields = [
+        one.model_copy(update={"levels": None})  # any will do
+        for one in input_schema([*rows[0]], made.contract, rows[0])
+    ]
     return {
         "schema_version": 1,
         "release": made.release,
@@ -88,12 +89,6 @@ def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -
         "golden": [],
         "files": dict.fromkeys(files),
     }
-
-
-def field_of(field: Field, texts: tuple[str, ...]) -> Field:
-    """The only text must hold a word; of several, one must. Any level will do."""
-    worded = field.dtype == "str" and texts == (field.name,) and not field.nullable
-    return field.model_copy(update={"levels": None, "pattern": WORDED if worded else None})
 
 
 def _output_schema(card: Card) -> list[dict[str, JsonValue]]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONGEST = 10_000  # characters of a column that are read
-TAG = re.compile(r"<[a-zA-Z/!][^<>]{0,500}>")
-WORDED = "[0-9A-Za-z\u00a1-\U0010ffff]"  # means the same to every reader of the schema, which \\w does not
-WORD = re.compile(WORDED)
+TAG = re.compile(r"<(/?)([a-zA-Z!][a-zA-Z0-9-]*)[^<>]{0,500}>")
+UNSEEN = ("script", "style")  # what stands in them is no text
+WORD = re.compile("[0-9A-Za-z\u00a1-\U0010ffff]")
 SPLIT = re.compile(r"\W+")
 
 
@@ -39,9 +39,21 @@ def _part(column: str, value: Any) -> str:
 
 def cleaned(text: str) -> str:
     """Without tags, entities, control characters and runs of blanks; composed (NFC), and cut where it is too long."""
-    plain = TAG.sub(" ", html.unescape(TAG.sub(" ", text[: 2 * LONGEST])))
+    plain = unmarked(html.unescape(unmarked(text[: 2 * LONGEST])))
     said = "".join(" " if unicodedata.category(one) in ("Cc", "Cs") else one for one in plain)
     return " ".join(unicodedata.normalize("NFC", said).split())[:LONGEST]
+
+
+def unmarked(text: str) -> str:
+    first, *rest = TAG.split(text)
+    kept, inside = [first], ""
+    for slash, name, after in zip(rest[::3], rest[1::3], rest[2::3], strict=True):
+        if inside == name.lower() and slash:
+            inside = ""
+        elif not inside and not slash and name.lower() in UNSEEN:
+            inside = name.lower()
+        kept.append("" if inside else after)
+    return " ".join(kept)
 
 
 def has_words(text: str) -> bool:

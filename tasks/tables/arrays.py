@@ -65,6 +65,9 @@ def classes_of(values: NDArray[Any], subject: Subject) -> tuple[Label, ...]:
         {_label(value) for value in values.tolist()}, key=lambda label: (str(type(label)), label)
     )
     if subject.task == "binary" and subject.positive is not None:
+        if subject.positive not in found:
+            known = ", ".join(map(repr, found[:5]))
+            raise BadInput(f"`positive` is {subject.positive!r}, and {subject.target!r} holds {known}; see the recipe.")
         found.sort(key=lambda label: label == subject.positive)
     return tuple(found)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from tasks.artifacts import Artifact, current
-from tasks.errors import BadInput
+from tasks.errors import BadInput, NotFound
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
 from tasks.tables.arrays import classes_of, column_array, target_of
@@ -93,10 +93,8 @@ def scored(scores: Artifact, table: Artifact, subject: Subject, part: str = "tes
     target = column_array(read_table(table, [subject.target]), subject.target)
     classes = classes_of(target, subject)
     if subject.task != "regression" and list(classes) != about["classes"]:
-        raise BadInput(
-            f"The model knows the classes {about['classes']} of {subject.target!r}, the data has "
-            f"{list(classes)}; train on this data to compare."
-        )
+        known, wanted = (", ".join(map(repr, some)) for some in (about["classes"], classes))
+        raise NotFound(f"It tells {known} apart, the positive one last, and now {wanted} are to be told apart.")
     names = [name for name in said.column_names if name.startswith("p") and name[1:].isdigit()]
     predictions = np.column_stack([column_array(said, name)[inside] for name in names])
     return Scored(

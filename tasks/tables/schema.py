@@ -16,5 +16,4 @@ class Field(BaseModel, frozen=True):
     levels: list[str] | None = None
     min: float | None = None
     max: float | None = None
-    pattern: str | None = None  # of a text
     example: str | int | float | bool | None = None

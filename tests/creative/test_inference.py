@@ -45,7 +45,11 @@ def test_a_rating_is_good_from_a_threshold_on_and_drafts_know_their_facts(tmp_pa
     ("columns", "rows", "told"),
     [
         (("label", "size"), [["ab"[number % 2], number % 7] for number in range(60)], "no column of free text"),
-        (("label", "text"), [["abc"[number % 3], f"Text {number} of it"] for number in range(60)], "more than two"),
+        (
+            ("label", "text"),
+            [["abc"[number % 3], f"Text {number} of it"] for number in range(60)],
+            "more than two values",
+        ),
         (("label", "text"), MESSAGES[:1], "has 1 rows; at least 50"),
     ],
 )

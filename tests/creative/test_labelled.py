@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.artifacts import Store
+from tasks.creative.fitting import material
 from tasks.creative.labelled import label
 from tasks.creative.specs import GOOD, SAME, TEXT, Reading
 from tasks.errors import BadInput
@@ -21,8 +22,22 @@ def test_a_rating_is_good_from_its_threshold_on(store: Store) -> None:
     found = texts(pa.table({"text": ["a b", "c d", "e f"], "stars": [3.4, 3.5, 5.0]}), label=None, rating="stars")
     assert found[GOOD].to_pylist() == [False, True, True]
     assert texts(
-        pa.table({"text": ["a b"], "stars": [4]}), label=None, rating="stars", threshold=4.5
-    )[GOOD].to_pylist() == [False]  # fmt: skip
+        pa.table({"text": ["a b", "c"], "stars": [4, 5]}), label=None, rating="stars", threshold=4.5
+    )[GOOD].to_pylist() == [False, True]  # fmt: skip
+
+
+@pytest.mark.parametrize(("stars", "told"), [([20, 100], "from 20 to 100, so all texts are good"), ([1, 2], "are bad")])
+def test_a_threshold_that_divides_nothing_is_told(store: Store, stars: list[int], told: str) -> None:
+    with pytest.raises(BadInput, match=f"{told}.* with a threshold of 3.5; set `threshold`"):
+        texts(pa.table({"text": ["a b", "c d"], "stars": stars}), label=None, rating="stars")
+
+
+def test_a_positive_label_that_is_none_is_told(store: Store) -> None:
+    rows = table(300).append_column("kind", pa.array(["ham", "spam"] * 150))
+    made = room(rows, RECIPE.model_copy(update={"rating": None, "label": "kind", "positive": "spam"}))
+    wrong = made.subject.model_copy(update={"positive": "Spam"})
+    with pytest.raises(BadInput, match="`positive` is 'Spam', and 'kind' holds 'ham', 'spam'"):
+        material(made.texts.artifact, made.split.artifact, wrong)
 
 
 def test_rows_without_a_word_are_left_out_and_long_ones_cut(store: Store) -> None:

@@ -20,6 +20,9 @@ def test_columns_become_one_text() -> None:
     [
         ("<p>Strong &amp; light</p><br/>", "Strong & light"),
         ("less < more > less", "less < more > less"),
+        ("<SCRIPT type=x>alert('<b>')</Script>A <style>p {}</style>kettle", "A kettle"),
+        ("&lt;script&gt;alert(1)&lt;/script&gt; kettle", "kettle"),
+        ("a <script>b", "a"),
         ("a\x00b\r\n\tc", "a b c"),
         ("cafe\u0301", "caf\u00e9"),
         ("\u05e9\u05dc\u05d5\u05dd \u0639\u0627\u0644\u0645", "\u05e9\u05dc\u05d5\u05dd \u0639\u0627\u0644\u0645"),

@@ -19,7 +19,7 @@ from flows.replay import stands
 from tasks import artifacts, settings
 from tasks.artifacts import opened
 from tasks.creative.served import Served
-from tasks.errors import BadInput
+from tasks.errors import BadInput, Refused
 from tasks.sources.products import PLANTED, rows
 from tests.creative.room import tiny_encoder
 from tests.flows.conftest import House, failed
@@ -176,6 +176,23 @@ def test_a_version_that_cannot_be_asked_any_more_stops_nothing(first: Shop, capl
     caplog.clear()
     assert first.train().version == 3
     assert any("version 1 is not compared" in line and "description" in line for line in caplog.messages)
+
+
+def test_another_positive_label_is_compared_with_nothing(first: Shop) -> None:
+    """A version with the champion's labels the other way round registers, and a person is told how to let it in."""
+    some = [
+        row | {"label": ("ham", "spam")[float(row["rating"]) > 3.5]} for row in rows(900, 0) if row["rating"] != "9.9"
+    ]
+    columns = CONTRACT["columns"] | {name: {"dtype": "string[pyarrow]"} for name in ("description", "label")}
+    first.put("contracts/products.yaml", CONTRACT | {"columns": columns})
+    first.stock(some)
+    first.recipe(rating=None, label="label", positive="spam")
+    with pytest.raises(Refused, match=r"It tells False, True apart, .*approve .* 2 --override"):
+        first.train()
+    promote(first.name, 2, override=True)
+    first.recipe(rating=None, label="label", positive="ham")
+    with pytest.raises(Refused, match=r"It tells 'ham', 'spam' apart, .*approve .* 3 --override"):
+        first.train()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from tasks.artifacts import Artifact, Store
-from tasks.errors import BadInput
+from tasks.errors import NotFound
 from tasks.sources.frames import put_table, read_table
 from tasks.tables import booster, choose, encoding, search, splits
 from tasks.tables.arrays import columns_of
@@ -114,6 +114,6 @@ def test_the_classes_and_unseen_levels_of_scores_are_in_their_digest(store: Stor
     turned = same.append_column("about", pa.repeat(json.dumps({"classes": [True, False], "unseen": {}}), len(same)))
     stored = put_table("scores", turned)
     assert stored.digest != made.scores.digest
-    with pytest.raises(BadInput, match="knows the classes"):
+    with pytest.raises(NotFound, match="are to be told apart"):
         scored(made.scores, made.table, other)
     assert scored(stored, made.table, other).unseen == {}
