@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 LONGEST = 10_000  # characters of a column that are read
-TAG = re.compile(r"<(/?)([a-zA-Z!][a-zA-Z0-9-]*)[^<>]{0,500}>")
+TAG = re.compile(r"<(/?)([a-zA-Z!][a-zA-Z0-9-]{0,20})[^<>]{0,500}>")
 UNSEEN = ("script", "style")  # what stands in them is no text
 WORD = re.compile("[0-9A-Za-z\u00a1-\U0010ffff]")
 SPLIT = re.compile(r"\W+")
