@@ -15,7 +15,11 @@ Files = Annotated[list[str], typer.Option("--file", help="Local file instead of 
 Sets = Annotated[list[str], typer.Option("--set", help="Override a field of the recipe: key=value")]
 Seed = Annotated[int | None, typer.Option(help="The model's seed")]
 Budget = Annotated[
-    float | None, typer.Option(min=0.01, help="Minutes in which the models of a creative release must be learned")
+    float | None,
+    typer.Option(
+        min=0.01,
+        help="Minutes for a creative release: an encoder that would take longer is left out",
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import perf_counter
 from typing import Any
 
 from bentos.kit.config import IN_TIME, loading
@@ -26,7 +26,7 @@ class Creative:
         self.reader = Reader(served.schema)
 
     def judged(self, rows: list[Row], words: bool, drafts: bool, until: float) -> list[Row]:
-        """Work for a thread, which nobody can end from outside: after `until`, a time of `monotonic`, it gives up."""
+        """Work for a thread, which nobody can end from outside: after `until`, by `perf_counter`, it gives up."""
         found = [one for some in batched(rows, AT_ONCE, until) for one in self.served.predict(some)]
         for (row,), one in zip(batched(rows, 1, until), found, strict=True):
             if words:
@@ -52,7 +52,7 @@ class Creative:
 def batched(rows: list[Row], size: int, until: float) -> Iterator[list[Row]]:
     """So many rows at a time. Problem: it is later than `until`."""
     for start in range(0, len(rows), size):
-        if monotonic() > until:
+        if perf_counter() > until:
             raise Problem(
                 504, f"{start} of {len(rows)} records were done in time; send fewer, or raise PENSTOCK_REQUEST_TIMEOUT."
             )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,7 +30,7 @@ logger = logging.getLogger("penstock")
 
 MOST = 1000  # made-up products in one answer
 SEEDS = 2**31 - 1
-LAST = 0.95  # of a request's time
+LAST = 0.95  # of a request's time: work that is not done by then is given up, while there is time to say so
 READING = (401, 403, 422, 429, 500, 503, 504)
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -73,9 +73,10 @@ def predict(desk: Desk[Creative]) -> Handler:
         words, drafts = flag(request, "words", True), flag(request, "drafts", True)
         body = await request.body()
         started = perf_counter()
+        until = started + desk.config.timeout_s * LAST
         with desk.serving() as handle:
             row = handle.model.reader.row(body)
-            (found,) = await desk.apart(handle.model.judged, [row], words, drafts, until(desk))
+            (found,) = await desk.apart(handle.model.judged, [row], words, drafts, until)
             if drafts and (picker := handle.model.picker):
                 left = desk.config.timeout_s * IN_TIME - (perf_counter() - started)
                 found |= await picked(desk, handle.model, row, picker, left)
@@ -89,23 +90,19 @@ def batch_predict(desk: Desk[Creative]) -> Handler:
     async def batch_predict(request: Request) -> Response:
         words, drafts = flag(request, "words", False), flag(request, "drafts", True)
         body = await request.body()
-        started, end = perf_counter(), until(desk)
+        started = perf_counter()
+        until = started + desk.config.timeout_s * LAST
         with desk.serving() as handle:
 
             def work() -> tuple[list[Row], list[Row]]:
                 rows = handle.model.reader.rows(body, desk.config.max_batch)
-                return rows, handle.model.judged(rows, words, drafts, end)
+                return rows, handle.model.judged(rows, words, drafts, until)
 
             rows, found = await desk.apart(work)
             await log(desk, request, handle, rows, found, started)
         return answer({"predictions": found, **told(handle, request)})
 
     return batch_predict
-
-
-def until(desk: Desk[Creative]) -> float:
-    """When work must be done, by `monotonic`, so that it can be told that it was not."""
-    return monotonic() + desk.config.timeout_s * LAST
 
 
 async def picked(desk: Desk[Creative], model: Creative, row: Row, picker: Picker, left: float) -> Row:

@@ -71,10 +71,12 @@ class Classifier:
     def text(self, record: Mapping[str, Any]) -> str:
         return rendered(record, self.card.texts)
 
-    def cut(self, record: Mapping[str, Any]) -> list[str]:
-        """The columns of which the end is not read."""
+    def cut(self, record: Mapping[str, Any], text: str) -> list[str]:
+        """The columns of which the end is not read; `text` is the record's."""
+        reach, ends = self.scorer.reach(text), 0
+        if reach == len(text) and not any(too_long(record.get(column)) for column in self.card.texts):
+            return []
         parts = pieces(record, self.card.texts)
-        reach, ends = self.scorer.reach(" ".join(parts.values())), 0
         found = []
         for column, part in parts.items():
             ends += len(part)

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +21,6 @@ from tasks.tables.link import link
 from tasks.tables.metrics import higher_is_better, value
 from tasks.tables.specs import Label, Subject
 from tasks.tables.transform import Matrix
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -60,14 +58,12 @@ def fit_constant(texts: Artifact, split: Artifact, subject: Subject, columns: tu
 def fit_tfidf(texts: Artifact, split: Artifact, subject: Subject, columns: tuple[str, ...], metric: str) -> Artifact:
     """Words and pairs of words under logistic regression, with the penalty that validates best."""
     given = material(texts, split, subject)
-
-    def tried(strength: float) -> tuple[tfidf.Terms, Matrix]:
-        known = tfidf.learned(given.train.texts, given.train.target, strength)
-        return known, tfidf.TfidfScorer(known).log_odds(given.valid.texts)
-
-    strength, known, slope, shift = _best(tfidf.STRENGTHS, tried, given.valid.target, metric)
+    models = [*tfidf.learned(given.train.texts, given.train.target, tfidf.STRENGTHS)]
+    said = [tfidf.TfidfScorer(one).log_odds(given.valid.texts) for one in models]
+    place, slope, shift = _best(said, given.valid.target, metric)
+    strength, known = tfidf.STRENGTHS[place], models[place]
     facts = {"C": strength, "terms": len(known.terms)}
-    card = {"parameters": facts, "slope": slope, "shift": shift}
+    card: dict[str, Any] = {"parameters": facts, "slope": slope, "shift": shift}
     return _stored("tfidf", columns, given.classes, lambda folder: tfidf.write(folder, known), **card)
 
 
@@ -78,15 +74,13 @@ def fit_frozen(
     given = material(texts, split, subject)
     vectors, _ = embedded([*given.train.texts, *given.valid.texts], weights)
     train, valid = vectors[: len(given.train.texts)], vectors[len(given.train.texts) :]
-
-    def tried(strength: float) -> tuple[frozen.Weights, Matrix]:
-        known = frozen.learned(train, given.train.target, strength)
-        return known, frozen.weighed(valid, np.array(known.weights), known.intercept)
-
-    strength, known, slope, shift = _best(frozen.STRENGTHS, tried, given.valid.target, metric)
-    facts = {"C": strength, "cut": cut(Embedder(current().path(weights), weights.digest), given)}
-    card = {"parameters": facts, "slope": slope, "shift": shift, "model": weights}
-    return _stored("embedding", columns, given.classes, lambda folder: frozen.write(folder, known), **card)
+    models = [*frozen.learned(train, given.train.target, frozen.STRENGTHS)]
+    said = [frozen.weighed(valid, np.array(one.weights), one.intercept) for one in models]
+    place, slope, shift = _best(said, given.valid.target, metric)
+    strength, known = frozen.STRENGTHS[place], models[place]
+    longer = cut(Embedder(current().path(weights), weights.digest), given)
+    card = {"parameters": {"C": strength}, "slope": slope, "shift": shift, "model": weights}
+    return _stored("embedding", columns, given.classes, lambda folder: frozen.write(folder, known), longer, **card)
 
 
 def wrap_encoder(
@@ -96,8 +90,8 @@ def wrap_encoder(
     given = material(texts, split, subject)
     scorer = EncoderScorer(current().path(model))
     slope, shift = calibrated(scorer.log_odds(given.valid.texts), given.valid.target)
-    card = {"parameters": facts | {"cut": cut(scorer, given)}, "slope": slope, "shift": shift, "model": model}
-    return _stored("encoder", columns, given.classes, lambda _folder: None, **card)
+    card = {"parameters": facts, "slope": slope, "shift": shift, "model": model}
+    return _stored("encoder", columns, given.classes, lambda _folder: None, cut(scorer, given), **card)
 
 
 def cut(reader: Embedder | EncoderScorer, given: Material) -> int:
@@ -115,27 +109,29 @@ def calibrated(log_odds: Matrix, target: Matrix) -> tuple[float, float]:
     return (slope, shift) if slope > 0 else (0.0, tfidf.constant(target).intercept)
 
 
-def _best(
-    strengths: Sequence[float], tried: Callable[[float], tuple[T, Matrix]], target: Matrix, metric: str
-) -> tuple[float, T, float, float]:
-    """The strength that validates best, what it made, and its slope and shift; ties go to the first."""
+def _best(said: Sequence[Matrix], target: Matrix, metric: str) -> tuple[int, float, float]:
+    """Which of the log-odds validate best, and their slope and shift; ties go to the first."""
     sign = 1 if higher_is_better(metric) else -1
     found = []
-    for strength in strengths:
-        made, said = tried(strength)
-        slope, shift = calibrated(said, target)
-        worth = sign * value(metric, target, link("binary", slope * said + shift)[:, None])
-        found.append((worth, strength, made, slope, shift))
-    _, strength, made, slope, shift = max(found, key=lambda one: one[0])
-    return strength, made, slope, shift
+    for place, odds in enumerate(said):
+        slope, shift = calibrated(odds, target)
+        worth = sign * value(metric, target, link("binary", slope * odds + shift)[:, None])
+        found.append((worth, place, slope, shift))
+    _, place, slope, shift = max(found, key=lambda one: one[0])
+    return place, slope, shift
 
 
 def _stored(
-    family: Family, columns: tuple[str, ...], classes: tuple[Label, Label], write: Callable[[Path], None], **card: Any
+    family: Family,
+    columns: tuple[str, ...],
+    classes: tuple[Label, Label],
+    write: Callable[[Path], None],
+    longer: int = 0,
+    **card: Any,
 ) -> Artifact:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write(folder)
         made = Card(family=family, texts=columns, classes=classes, **card)
         (folder / CARD).write_text(made.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        return current().put_folder("models", folder, {"family": family, "cut": made.parameters.get("cut", 0)})
+        return current().put_folder("models", folder, {"family": family, "cut": longer})

@@ -1,7 +1,7 @@
 """Sentence embeddings as they are, and one weight for each of their numbers: learned in seconds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,8 +50,10 @@ def write(folder: Path, known: Weights) -> None:
     (folder / FILE).write_text(json.dumps(known.model_dump(mode="json")) + "\n", encoding="utf-8")
 
 
-def learned(vectors: NDArray[np.float32], target: Matrix, strength: float) -> Weights:
+def learned(vectors: NDArray[np.float32], target: Matrix, strengths: Sequence[float]) -> Iterator[Weights]:
+    """One for each strength."""
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(vectors.astype(np.float64), target)
-    return Weights(weights=tuple(model.coef_[0].tolist()), intercept=float(model.intercept_[0]))
+    for strength in strengths:
+        model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(vectors.astype(np.float64), target)
+        yield Weights(weights=tuple(model.coef_[0].tolist()), intercept=float(model.intercept_[0]))

@@ -48,8 +48,8 @@ class Served:
         found = self.classifier.probabilities(texts).tolist() if rows else []
         classes = self.classifier.card.classes
         answers: list[Row] = [{"prediction": classes[int(score >= 0.5)], "probability": score} for score in found]
-        for row, answer in zip(rows, answers, strict=True):
-            if cut := self.classifier.cut(row):
+        for row, text, answer in zip(rows, texts, answers, strict=True):
+            if cut := self.classifier.cut(row, text):
                 answer["cut"] = cut
         return answers
 

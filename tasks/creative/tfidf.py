@@ -5,7 +5,7 @@ The weights are scikit-learn's (TfidfVectorizer and LogisticRegression); reading
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,21 +73,24 @@ def constant(target: Matrix) -> Terms:
     return Terms(terms=(), idf=(), weights=(), intercept=float(np.log(share / (1 - share))))
 
 
-def learned(texts: Sequence[str], target: Matrix, strength: float) -> Terms:
-    """Fitted on these texts; terms of one text alone are left out, and where all are, it is the constant."""
+def learned(texts: Sequence[str], target: Matrix, strengths: Sequence[float]) -> Iterator[Terms]:
+    """Fitted on these texts, one for each strength; terms of one text alone are left out, and where all are, it is the
+    constant."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
     seen = Counter(term for text in texts for term, _ in counted(text))
     known = sorted(term for term, rows in seen.items() if rows > 1)
     if not known:
-        return constant(target)
+        yield from [constant(target)] * len(strengths)
+        return
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, vocabulary=known)
     rows = vectorizer.fit_transform(texts)
-    model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(rows, target)
-    return Terms(
-        terms=tuple(vectorizer.get_feature_names_out().tolist()),
-        idf=tuple(vectorizer.idf_.tolist()),
-        weights=tuple(model.coef_[0].tolist()),
-        intercept=float(model.intercept_[0]),
-    )
+    for strength in strengths:
+        model = LogisticRegression(C=strength, max_iter=1000, tol=1e-5).fit(rows, target)
+        yield Terms(
+            terms=tuple(known),
+            idf=tuple(vectorizer.idf_.tolist()),
+            weights=tuple(model.coef_[0].tolist()),
+            intercept=float(model.intercept_[0]),
+        )

@@ -97,19 +97,8 @@ class Embedding:
 
 
 def ours(case: Case, folder: Path) -> Searching:
-    port = free_port()
-    command = [sys.executable, "-m", "bentoml", "serve", "bentos.rag.service:Rag", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--working-dir", str(ROOT)]
-    env = {
-        "PENSTOCK_ARTIFACTS": str(case.root),
-        "PENSTOCK_DATA_ROOT": str(folder / "var"),
-        "PENSTOCK_FOLDER": str(case.release),
-        "PENSTOCK_FOLLOW": "",
-        "PENSTOCK_EMBED_THREADS": "1",
-        "BENTOML_HOME": str(folder / "bentoml"),
-    }
-    served = partial(Searching, ready="/ready", folder=folder, env=env, seconds=SECONDS)
-    return served("penstock", command, port, "/v1/search", case.bodies)
+    asked = ("penstock", "bentos.rag.service:Rag", case.release, "/v1/search", case.bodies, folder)
+    return Searching.bento(*asked, store=case.root, seconds=SECONDS)
 
 
 def by_hand(case: Case, raw: Path, folder: Path) -> Searching:

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -55,19 +54,11 @@ def bodies() -> list[str]:
 
 
 def ours(name: str, release: Path, body: Sequence[str], folder: Path, peer: Judging) -> Judging:
-    port, place = free_port(), folder / name
+    place = folder / name
     place.mkdir()
-    command = [sys.executable, "-m", "bentoml", "serve", "bentos.creative.service:Creative", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--working-dir", str(ROOT)]
-    env = {
-        "PENSTOCK_ARTIFACTS": str(material.kept()),
-        "PENSTOCK_DATA_ROOT": str(place / "var"),
-        "PENSTOCK_FOLDER": str(release),
-        "PENSTOCK_FOLLOW": "",
-        "BENTOML_HOME": str(place / "bentoml"),
-    }
-    made = partial(Judging, ready="/ready", folder=place, env=env, peer=peer)
-    return made(f"penstock {name}", command, port, "/predict?words=false&drafts=false", body)
+    path = "/predict?words=false&drafts=false"
+    service = "bentos.creative.service:Creative"
+    return Judging.bento(f"penstock {name}", service, release, path, body, place, store=material.kept(), peer=peer)
 
 
 def pipeline(made: Releases, body: Sequence[str], folder: Path) -> Judging:

@@ -13,7 +13,9 @@ from typing import Any, Self
 
 import httpx
 
+from tasks.settings import ROOT
 from tests.benchmarks.harness import Measure, tree_cpu
+from tests.prefect_server import free_port
 
 PATIENCE = 180  # seconds until it must be ready
 
@@ -60,6 +62,24 @@ class Served:
             f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # mlflow calls uvicorn by name
         )
         self.folder, self.env = folder, os.environ | {"OMP_NUM_THREADS": "1"} | dict(env or {}) | {"PATH": scripts}
+
+    @classmethod
+    def bento(
+        cls, name: str, service: str, release: Path, path: str, body: str | Sequence[str], folder: Path, **more: Any
+    ) -> Self:
+        """Our `service` of a release folder, whose pieces lie in `store`; what it writes goes into `folder`."""
+        port = free_port()
+        command = [sys.executable, "-m", "bentoml", "serve", service, "--host", "127.0.0.1", "--port", str(port)]
+        env = {
+            "PENSTOCK_ARTIFACTS": str(more.pop("store")),
+            "PENSTOCK_DATA_ROOT": str(folder / "var"),
+            "PENSTOCK_FOLDER": str(release),
+            "PENSTOCK_FOLLOW": "",
+            "PENSTOCK_EMBED_THREADS": "1",
+            "BENTOML_HOME": str(folder / "bentoml"),
+        }
+        command += ["--working-dir", str(ROOT)]
+        return cls(name, command, port, path, body, ready="/ready", folder=folder, env=env, **more)
 
     def __enter__(self) -> Self:
         with self.log.open("w") as log:

@@ -19,7 +19,8 @@ ODD = ["", "?!", "unknown words entirely", "It will RUST, rust and rust.", "na\u
 def test_log_odds_are_those_of_scikit_learn(tmp_path: Path) -> None:
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, min_df=2)
     model = LogisticRegression(C=10, max_iter=1000, tol=1e-5).fit(vectorizer.fit_transform(TEXTS), TARGET)
-    tfidf.write(tmp_path, tfidf.learned(TEXTS, TARGET, 10))
+    (known,) = tfidf.learned(TEXTS, TARGET, [10])
+    tfidf.write(tmp_path, known)
     asked = [*TEXTS[:40], *ODD]
     found = TfidfScorer.load(tmp_path).log_odds(asked)
     assert found == pytest.approx(model.decision_function(vectorizer.transform(asked)), abs=1e-9)
@@ -28,7 +29,7 @@ def test_log_odds_are_those_of_scikit_learn(tmp_path: Path) -> None:
 @pytest.mark.parametrize("texts", [["\u4e00", "\u4e8c", "\u4e09"], ["one thing", "another matter"], ["\U0001f600", ""]])
 def test_where_no_word_comes_twice_it_is_the_constant(texts: list[str]) -> None:
     target = np.array([1.0, 0.0, 1.0][: len(texts)])
-    assert tfidf.learned(texts, target, 1.0) == tfidf.constant(target)
+    assert [*tfidf.learned(texts, target, [1.0, 10.0])] == [tfidf.constant(target)] * 2
 
 
 def test_the_constant_is_the_share_whatever_the_text() -> None:
