@@ -82,6 +82,12 @@ def delong_difference(
     return _normal(float(areas[0] - areas[1]), math.sqrt(max(variance, 0.0)), confidence)
 
 
+def unseen(interval: Interval, rows: int) -> Interval:
+    """The interval where not one of so many rows told the sides apart: what is never seen in n rows happens in up to
+    3/n of them, with 95 % confidence (Hanley & Lippman-Hand 1983)."""
+    return Interval(low=interval.low - 3 / rows, value=interval.value, high=interval.high + 3 / rows)
+
+
 def rows_needed(difference: Interval, rows: int, margin: float, confidence: float = 0.95) -> int | None:
     """Rows that would settle an open comparison (not worse by more than `margin`, or worse) if the difference stays.
 

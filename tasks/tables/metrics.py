@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tasks.errors import BadInput
-from tasks.statistics import Interval, delong, delong_difference, intervals
+from tasks.statistics import Interval, delong, delong_difference, intervals, unseen
 from tasks.tables.transform import Matrix
 
 BINS = 10
@@ -129,6 +129,9 @@ METRICS: dict[str, Metric] = {
     "macro_f1": Metric(True, _hits, lambda means: _f1_per_class(means).mean(axis=-1)),
 }
 
+OF_CLASSES = {"auc", "accuracy", "f1", "macro_f1"}
+COUNTING = OF_CLASSES | {"within_one", "qwk"}  # they count rows or pairs, so that few rows can hide a difference
+
 
 def higher_is_better(name: str) -> bool:
     return name == "auc" or METRICS[name].higher_is_better
@@ -160,7 +163,18 @@ def difference(
 ) -> Interval:
     """How much better the candidate is on the same rows, with its 95 % interval; positive is better in any metric.
 
-    Both sides' terms are drawn together, which keeps the pairing (Efron & Tibshirani 1993, §8.3)."""
+    Both sides' terms are drawn together, which keeps the pairing (Efron & Tibshirani 1993, §8.3). Sides that answer
+    otherwise and yet differ in no resample differ by chance as much as the rule of three allows."""
+    found = _difference(name, target, candidate, opponent, groups, seed)
+    if found.high - found.low > TINY or name not in COUNTING or np.array_equal(candidate, opponent):
+        return found
+    units = target if groups is None else target[np.unique(groups, return_index=True)[1]]
+    return unseen(found, int(np.unique(units, return_counts=True)[1].min()) if name in OF_CLASSES else len(units))
+
+
+def _difference(
+    name: str, target: Matrix, candidate: Matrix, opponent: Matrix, groups: Matrix | None, seed: int
+) -> Interval:
     if name == "auc":
         return delong_difference(target, candidate[:, 0], opponent[:, 0], groups)
     metric = METRICS[name]

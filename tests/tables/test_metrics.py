@@ -77,6 +77,21 @@ def test_a_difference_is_positive_for_the_better_side(name: str) -> None:
     assert (same.low, same.value, same.high) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("name", ["auc", "accuracy", "f1"])
+def test_sides_that_few_rows_do_not_tell_apart_are_not_called_equal(name: str) -> None:
+    """Both make no mistake on 13 rows, where 1 in 4 could be one."""
+    target = np.array([0.0] * 7 + [1.0] * 6)
+    sharp, blunt = (target[:, None] * 0.8 + 0.1), (target[:, None] * 0.2 + 0.4)
+    assert metrics.difference(name, target, sharp, sharp).low == 0
+    few = metrics.difference(name, target, sharp, blunt)
+    assert (few.low, few.value, few.high) == pytest.approx((-0.5, 0, 0.5))
+    many = metrics.difference(name, np.tile(target, 1000), np.tile(sharp, (1000, 1)), np.tile(blunt, (1000, 1)))
+    assert many.low == pytest.approx(-0.0005)
+    copies = np.tile(np.arange(13), 1000)
+    same = metrics.difference(name, np.tile(target, 1000), np.tile(sharp, (1000, 1)), np.tile(blunt, (1000, 1)), copies)
+    assert same.low == pytest.approx(-0.5)
+
+
 def test_equal_models_are_called_better_as_rarely_as_the_interval_says() -> None:
     better = 0
     for trial in range(200):
