@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 from bentos.kit.config import IN_TIME, loading
 from bentos.kit.errors import Problem
@@ -67,17 +66,3 @@ def load_creative(folder: Path, _release: ReleaseFile) -> Creative:
     picker = Picker(settings.drafts)
     picker.hurry(settings.request_timeout * IN_TIME)
     return Creative(served, picker)
-
-
-def features(row: Row, answer: Row) -> dict[str, Any]:
-    """Facts of a record that tell drift without telling its text."""
-    texts = [value for value in row.values() if isinstance(value, str)]
-    numbers = {name: value for name, value in row.items() if isinstance(value, int | float)}
-    letters = [one for text in texts for one in text if one.isalpha()]
-    return {
-        **numbers,
-        "chars": sum(map(len, texts)),
-        "words": sum(len(text.split()) for text in texts),
-        "capitals": round(sum(one.isupper() for one in letters) / max(len(letters), 1), 3),
-        "cut": bool(answer.get("cut")),
-    }

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bentos.creative.model import Creative, features
+from bentos.creative.model import Creative
 from bentos.creative.schemas import describe
 from bentos.kit.app import Operation, answer, create_app, request_id
 from bentos.kit.config import IN_TIME
@@ -22,6 +22,7 @@ from bentos.kit.openapi import Described
 from bentos.kit.queries import described, flag, whole
 from bentos.kit.rows import Row
 from tasks.creative.picking import Picker
+from tasks.creative.traits import traits
 from tasks.errors import Unavailable
 from tasks.sources.products import products
 from tasks.watching.log import Record
@@ -139,7 +140,7 @@ async def log(
             "prediction", number, release, version, path, place, key.name, key.tenant,
             inputs=row if text else None,
             output=one if text else {name: one[name] for name in ("prediction", "probability")},
-            features=features(row, one),
+            features=traits(row, bool(one.get("cut"))),
             latency_ms=took,
         )
         for place, (row, one) in enumerate(zip(rows, found, strict=True))

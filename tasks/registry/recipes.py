@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasks.errors import BadInput
 from tasks.sources.yamls import build, find, names, read_mapping
@@ -20,6 +20,31 @@ class Budgets(BaseModel):
 
     latency_ms: float | None = Field(default=None, gt=0)
     size_mb: float | None = Field(default=None, gt=0)
+
+
+class Watch(BaseModel):
+    """What happens after promotion: the size of a window, when windows raise an alarm, and what an alarm may start.
+
+    An alarm: `alarms` of the last `of` windows drifted, the latest one among them. `act`: `suggest` only tells, `ask`
+    asks a person before it trains, `auto` trains. `drift_share`: training on a snapshot of which more of the columns
+    drifted from the champion's warns, or with `ask` stops until somebody agrees."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    act: Literal["suggest", "ask", "auto"] = "suggest"
+    rows: int = Field(default=500, ge=500)
+    alarms: int = Field(default=2, ge=1)
+    of: int = Field(default=3, ge=1)
+    cooldown_hours: float = Field(default=24, ge=0)
+    per_week: int = Field(default=2, ge=1)
+    drift_share: float = Field(default=0.5, ge=0, le=1)
+    before_training: Literal["warn", "ask"] = "warn"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.alarms > self.of:
+            raise ValueError(f"`alarms: {self.alarms}` can never happen among the last {self.of} windows; raise `of`")
+        return self
 
 
 class Recipe(BaseModel):
@@ -47,6 +72,7 @@ class Recipe(BaseModel):
     best_of: int = Field(default=5, ge=1)
     min_rows: int = Field(default=50, ge=2)
     schedule: str | None = None
+    watch: Watch = Watch()
 
     @field_validator("schedule")
     @classmethod

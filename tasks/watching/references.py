@@ -1,0 +1,83 @@
+"""What a champion's answers are compared with: rows of its training snapshot that it was not fitted on."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from tasks.artifacts import Artifact, current
+from tasks.creative.classifier import Classifier
+from tasks.creative.traits import traits
+from tasks.sources.frames import put_table, read_table
+from tasks.tables.arrays import column_array, parts_of, target_of
+from tasks.tables.batches import answer
+from tasks.tables.evaluation import scored
+from tasks.tables.predictor import Predictor
+from tasks.tables.requests import request_rows
+from tasks.tables.specs import Label, Subject
+from tasks.watching.drift import FEWEST
+from tasks.watching.frames import PREDICTION, Shape, shape_of
+
+
+class Reference(BaseModel):
+    """`frame`: the watched columns of the rows; `scored`: truth and predictions `p0`... of those that test, from which
+    an estimate is calibrated. `classes` are in the order of the predictions."""
+
+    model_config = ConfigDict(frozen=True)
+
+    frame: Artifact
+    scored: Artifact
+    shape: Shape
+    classes: tuple[Label, ...] = ()
+
+
+def of_table(folder: Artifact) -> Reference:
+    """The reference of a tabular release folder: its test part, or where that is small the whole snapshot without
+    predictions, since those on rows that it was fitted on would be too sure. NotFound: the snapshot is gone."""
+    predictor = Predictor.load(current().path(folder))
+    release = predictor.release
+    table, split = (Artifact.model_validate(release["inputs"][name]) for name in ("table", "split"))
+    subject = Subject.model_validate(release["subject"])
+    rows = read_table(table)
+    tested = np.flatnonzero(parts_of(split) == "test")
+    names = [field.name for field in predictor.schema]
+    said = answer(predictor, rows.select(names).take(pa.array(tested)))
+    shape, classes = shape_of(release), tuple(predictor.model.card.classes)
+    shares = [column for name, column in said.items() if name.startswith("probability")] or [said["prediction"]]
+    truth = target_of(column_array(rows, subject.target)[tested], subject, classes)
+    known = {"truth": pa.array(truth), **{f"p{place}": share for place, share in enumerate(shares)}}
+    if len(tested) < FEWEST:
+        shape = shape.model_copy(update={"prediction": None})
+    else:
+        rows = rows.take(pa.array(tested))
+    frame = {name: rows[name] for name in shape.columns}
+    if shape.prediction:
+        frame[PREDICTION] = shares[0] if shape.task == "binary" else said["prediction"]
+    return Reference(
+        frame=put_table("references", pa.table(frame).cast(shape.schema)),
+        scored=put_table("references", pa.table(known)),
+        shape=shape,
+        classes=classes,
+    )
+
+
+def of_texts(folder: Artifact, scores: Artifact) -> Reference:
+    """The reference of a creative release folder: traits of the texts of its test part, scored by itself."""
+    classifier = Classifier.load(current().path(folder), current().path)
+    release = json.loads((current().path(folder) / "release.json").read_bytes())
+    table = Artifact.model_validate(release["inputs"]["table"])
+    tested = scored(scores, table, Subject.model_validate(release["subject"]))
+    names = [field["name"] for field in release["input_schema"]]
+    rows = request_rows(read_table(table).take(pa.array(tested.positions)), names)
+    facts = [traits(row, bool(classifier.cut(row, classifier.text(row)))) for row in rows]
+    shape = shape_of(release)
+    frame = {name: [fact.get(name) for fact in facts] for name in shape.columns}
+    frame[PREDICTION] = tested.predictions[:, 0].tolist()
+    told = {"truth": pa.array(tested.target), "p0": pa.array(tested.predictions[:, 0])}
+    return Reference(
+        frame=put_table("references", pa.table(frame, schema=shape.schema)),
+        scored=put_table("references", pa.table(told)),
+        shape=shape,
+        classes=tuple(classifier.card.classes),
+    )
