@@ -110,7 +110,7 @@ def offer(offered: Offered, settings: Settings) -> Outcome:
     if outcome.state == "champion":
         say(*(f"the champion stays, though it misses a floor of the recipe: {text}" for text in missed(offered)))
     leave_receipt(current(), offered.prepared, outcome)
-    return published(outcome)
+    return published(outcome, settings)
 
 
 def missed(offered: Offered) -> Iterator[str]:

@@ -16,6 +16,7 @@ from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
 from flows import console
+from flows.incidents import tell_outcome
 from flows.kinds import KINDS
 from flows.orders import Prepared, recipe_of
 from tasks.artifacts import Store, store_at
@@ -83,15 +84,17 @@ def disagreeing(folder: Path, store: Store) -> list[str]:
 @flow(name="promote", flow_run_name="{release}")
 def promote(release: str, version: int, override: bool = False, note: str = "") -> Outcome:
     """Promote a pending version; with `override` any version, recorded as such."""
-    with road(release, load()) as way:
-        return published(way.approve(version, override, note))
+    settings = load()
+    with road(release, settings) as way:
+        return published(way.approve(version, override, note), settings)
 
 
 @flow(name="roll-back", flow_run_name="{release}")
 def roll_back(release: str, note: str = "") -> Outcome:
     """Back to the last known good version."""
-    with road(release, load()) as way:
-        return published(way.roll_back(note))
+    settings = load()
+    with road(release, settings) as way:
+        return published(way.roll_back(note), settings)
 
 
 @flow(name="compare", flow_run_name="{release}")
@@ -118,7 +121,8 @@ def asked(way: Road, outcome: Outcome, days: int) -> Outcome:
     )
 
 
-def published(outcome: Outcome) -> Outcome:
-    """The outcome, with its table of reasons on the page of the run."""
+def published(outcome: Outcome, settings: Settings) -> Outcome:
+    """The outcome, with its table of reasons on the page of the run; a refusal and a back-out are alerts too."""
     create_markdown_artifact(console.markdown(outcome), key=f"decision-{outcome.release}", description=outcome.text)
+    tell_outcome(outcome, settings)
     return outcome

@@ -70,10 +70,12 @@ def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outco
     recipe_of(name, settings)
     connect(settings)
     servers.wait(settings)
+    from flows.incidents import tell_outcome
     from flows.release import road
 
     with road(name, settings) as way:
         outcome = act(way)
+    tell_outcome(outcome, settings)
     console.out.print(outcome.text)
     return outcome
 

@@ -85,6 +85,11 @@ class Settings(BaseSettings):
     log_text: bool = Field(False, description="Whether questions and answers are kept as text; feedback always is")
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
     replica: str | None = Field(None, description="Name of a serving process; default: host and port")
+    # watching
+    alerts: SecretStr | None = Field(None, description="Who is told of alerts: Apprise URLs, separated by commas")
+    late_after: float = Field(10, ge=0.2, description="Minutes after which a run that does not start is told as late")
+    long_after: float = Field(240, ge=0.2, description="Minutes after which a run that does not end is told")
+    metrics_port: int = Field(9110, description="Port of the metrics of runs and releases, by `penstock metrics`")
 
     @property
     def root(self) -> Path:

@@ -53,6 +53,14 @@ def settle(book: Book, release: str, entries: list[Entry]) -> Settled:
     return settled
 
 
+def outside(book: Book, release: str, entries: list[Entry]) -> dict[Alias, int | None]:
+    """Where each alias stands that a person moved outside the ledger; unlike `settle` it mends nothing."""
+    present, versions = book.aliases(release), book.versions(release)
+    last = {alias: history.last_move(entries, alias) for alias in ALIASES}
+    standing = {alias: standing_of(alias, last[alias], present.get(alias), versions) for alias in ALIASES}
+    return {alias: present.get(alias) for alias in ALIASES if standing[alias] == "outside"}
+
+
 def standing_of(alias: Alias, entry: Entry | None, at: int | None, versions: list[VersionInfo]) -> Standing:
     """Whether the alias is where its last entry put it; if not, whether the move or a person stopped half-way.
 
