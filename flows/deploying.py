@@ -1,27 +1,22 @@
-"""`penstock deploy`: pool, zombie automation and the deployments of prefect.yaml and of the user's own recipes."""
+"""`penstock deploy`: work pool and the deployments of prefect.yaml and of the user's own recipes."""
 
 import subprocess
 import sys
 from typing import Any
 
 import yaml
-from prefect.automations import Automation
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import StateType
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
+from flows.automations import crash_zombies
 from flows.kinds import KINDS
 from flows.servers import POOL, environment
 from tasks.errors import Refused
 from tasks.registry.recipes import load_recipe, release_names
 from tasks.settings import ROOT, Settings
 
-SILENCE = 120  # seconds without a heartbeat (one every 30 s) after which a run counts as crashed
 SLUG = "recipe"  # marks the schedule that the recipe gives, beside those that somebody added in the UI
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 def deploy(settings: Settings) -> list[str]:
@@ -122,29 +117,3 @@ def settle_schedules(client: SyncPrefectClient, described: dict[str, Any]) -> No
                 client.update_deployment_schedule(deployment.id, schedule.id, slug=f"by-hand-{schedule.id}")
             elif schedule.slug == SLUG and deployment.name not in scheduled:
                 client.delete_deployment_schedule(deployment.id, schedule.id)
-
-
-def crash_zombies() -> None:
-    """A run whose process and worker were killed is marked Crashed: Prefect has no service that would notice."""
-    automation = Automation(
-        name="penstock: crash runs without a heartbeat",
-        trigger=EventTrigger(
-            posture=Posture.Proactive,
-            after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            threshold=1,
-            within=SILENCE,
-        ),
-        actions=[ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message="heartbeats stopped")],
-    )
-    try:
-        known: Automation = Automation.read(name=automation.name)  # type: ignore[assignment]  # sync here
-    except ValueError:
-        automation.create()
-        return
-    same = {"trigger", "actions"}
-    if known.model_dump(include=same) != automation.model_dump(include=same):  # an update restarts its clocks
-        automation.id, automation.enabled = known.id, known.enabled
-        automation.update()

@@ -59,10 +59,11 @@ def deploy(settings: Settings) -> None:
     """Tell the Prefect server of every deployment."""
     connect(settings)
     servers.wait(settings)
-    from flows import deploying
+    from flows import automations, deploying
 
     names = deploying.deploy(settings)
     console.out.print(f"deployed: {', '.join(names)}")
+    console.out.print(automations.tell_of_runs(settings))
 
 
 def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outcome:

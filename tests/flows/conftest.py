@@ -13,9 +13,9 @@ import pytest
 import yaml
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 
-from flows import tabular
+from flows import servers, tabular
 from flows.orders import Order, planned, prepare
 from tasks import settings
 from tasks.artifacts import Store, opened
@@ -24,9 +24,11 @@ from tasks.planning import Line, Receipt, load_receipt
 from tasks.registry import history, ledger, records, verify
 from tasks.registry.aliases import Registry
 from tasks.registry.road import Outcome
+from tasks.settings import Settings
 from tasks.sources import snapshots
 from tasks.sources.snapshots import Snapshot
 from tasks.tables.predictor import Predictor
+from tests import prefect_server as test_server
 
 numbers = itertools.count(1)
 
@@ -209,3 +211,22 @@ def house(
     house.furnish()
     with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: data_root / "records"}):
         yield house
+
+
+@pytest.fixture
+def whole_server(
+    pytestconfig: pytest.Config, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """The local Prefect server as users have it, under the `settings` of the test; there is no MLflow."""
+    assert pytestconfig.cache is not None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    test_server.copy(test_server.template(pytestconfig.cache.mkdir("prefect")), tmp_path / "prefect.db")
+    for name, value in test_server.database(tmp_path / "prefect.db").items():
+        monkeypatch.setenv(name, value)
+    try:
+        servers.ready(settings)
+        monkeypatch.delenv("MLFLOW_TRACKING_URI")
+        with temporary_settings({PREFECT_API_URL: settings.local_prefect}):
+            yield settings
+    finally:
+        servers.down(settings)

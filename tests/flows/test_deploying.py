@@ -3,7 +3,6 @@
 import importlib
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,12 @@ from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import deploying, servers
+from flows import automations, deploying, servers
 from flows.deploying import release_of
 from flows.kinds import KINDS
 from tasks.registry.recipes import load_recipe, release_names
 from tasks.settings import ROOT, Settings, load
-from tests import prefect_server as test_server
 from tests.prefect_server import free_port
 
 BOX = [ROOT / "data"]
@@ -136,11 +133,11 @@ def test_pool_and_automation_are_made_once_and_left_as_they_are() -> None:
     with get_client(sync_client=True) as client:
         for _ in range(2):
             deploying.make_pool(client)
-            deploying.crash_zombies()
+            automations.crash_zombies()
         assert [pool.name for pool in client.read_work_pools()].count(servers.POOL) == 1
         (first,) = client.read_automations_by_name(name)
         client.pause_automation(first.id)
-        deploying.crash_zombies()
+        automations.crash_zombies()
         (second,) = client.read_automations_by_name(name)
     assert (second.id, second.enabled) == (first.id, False)
 
@@ -165,25 +162,6 @@ def test_a_schedule_that_left_its_recipe_goes_and_those_by_hand_stay() -> None:
         "3 3 * * *",
     ]
     assert {name for name, slug in stopped if str(slug).startswith("by-hand")} == {"kept", "left"}
-
-
-@pytest.fixture
-def whole_server(
-    pytestconfig: pytest.Config, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
-    """The local Prefect server as users have it, its services too; there is no MLflow."""
-    assert pytestconfig.cache is not None
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    test_server.copy(test_server.template(pytestconfig.cache.mkdir("prefect")), tmp_path / "prefect.db")
-    for name, value in test_server.database(tmp_path / "prefect.db").items():
-        monkeypatch.setenv(name, value)
-    try:
-        servers.ready(settings)
-        monkeypatch.delenv("MLFLOW_TRACKING_URI")
-        with temporary_settings({PREFECT_API_URL: settings.local_prefect}):
-            yield settings
-    finally:
-        servers.down(settings)
 
 
 @pytest.mark.slow
