@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from flows import cli_data, cli_house, cli_releases
+from flows import cli_data, cli_house, cli_releases, cli_watch
 from tasks.errors import PenstockError
 
 app = typer.Typer(
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for commands in (cli_releases, cli_data, cli_house):
+for commands in (cli_releases, cli_watch, cli_data, cli_house):
     commands.add_to(app)
 
 

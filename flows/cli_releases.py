@@ -52,12 +52,16 @@ def train(
     set: Sets = [],  # noqa: B006
     budget: Budget = None,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look at sources and flow again")] = False,
+    accept_drift: Annotated[
+        bool, typer.Option("--accept-drift", help="Train however far the data moved from the champion's")
+    ] = False,
 ) -> None:
     """Build a candidate, take it through the gate, and promote it where the gate and the recipe say so."""
     from flows.orders import Order
     from flows.replay import stands
 
-    order, settings = Order(release=name, files=file, seed=seed, set=within(set, budget), refresh=refresh), load()
+    settings, overrides = load(), within(set, budget)
+    order = Order(release=name, files=file, seed=seed, set=overrides, refresh=refresh, accept_drift=accept_drift)
     if stands(order, settings):
         return
     from flows import console, running

@@ -13,7 +13,7 @@ from flows.curves import watched
 from flows.documents import weights_of
 from flows.orders import Order, prepare
 from flows.receipts import say
-from flows.rows import checked
+from flows.rows import checked, compare_with_champion
 from tasks.artifacts import Artifact, opened
 from tasks.creative import steps as creative
 from tasks.creative.specs import FAMILIES, Family
@@ -47,6 +47,7 @@ def make(prepared: Copy, settings: Settings) -> Classified:
     texts = creative.label_texts(rows, recipe.reading)
     if texts.empty or texts.cut:
         say(f"{texts.empty} rows without a word are left out, {texts.cut} texts are cut")
+    compare_with_champion(prepared, texts.artifact, [*recipe.texts, recipe.reading.target])
     split = tables.split_rows(texts.artifact, subject, recipe.split, recipe.beside(prepared.contract.columns))
     say("split: " + ", ".join(f"{part.part} {part.rows}" for part in split.report))
     entrants = competing(prepared, texts.artifact, split.artifact, subject, settings)

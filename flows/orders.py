@@ -27,6 +27,7 @@ class Order(BaseModel):
     seed: int | None = Field(default=None, description="The model's seed; the split does not depend on it")
     set: list[str] = Field(default=[], description="Fields of the recipe to override: key=value, nested as a.b=value")
     refresh: bool = Field(default=False, description="Look at remote sources again")
+    accept_drift: bool = Field(default=False, description="Train however far the data moved from the champion's")
 
     def options(self) -> dict[str, JsonValue]:
         """What tells this training from another of the same release."""

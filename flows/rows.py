@@ -1,18 +1,28 @@
 """What all releases that are made of a table have in common: rows, read and checked, and a candidate judged on them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from prefect.flow_runs import suspend_flow_run
+from prefect.input import RunInput
+from prefect.runtime import deployment
 
 from flows.candidates import Offered, record_of
 from flows.orders import Prepared
 from flows.receipts import say
-from tasks.artifacts import Artifact
+from flows.release import DAY
+from tasks.artifacts import Artifact, current
+from tasks.errors import Refused
+from tasks.registry import ledger, records
 from tasks.registry.gate import BASELINE
+from tasks.registry.history import champion
 from tasks.registry.lineage import git_commit
 from tasks.registry.records import VersionRecord
 from tasks.settings import ROOT, Settings
 from tasks.sources import steps as sources
 from tasks.sources.contracts import Contract
+from tasks.sources.frames import read_table
 from tasks.sources.reading import pieces
 from tasks.sources.snapshots import Snapshot
 from tasks.sources.state import source_state
@@ -23,6 +33,7 @@ from tasks.tables.evaluation import Evaluation, scored
 from tasks.tables.fairness import Ground, Side
 from tasks.tables.metrics import higher_is_better
 from tasks.tables.specs import Subject
+from tasks.watching.drift import verdict
 
 
 def checked(prepared: Prepared, contract: Contract, settings: Settings) -> tuple[Snapshot, Artifact]:
@@ -39,8 +50,53 @@ def checked(prepared: Prepared, contract: Contract, settings: Settings) -> tuple
     return snapshot, found.good
 
 
+def compare_with_champion(prepared: Prepared, rows: Artifact, names: Sequence[str]) -> None:
+    """Say how far the named columns moved from those that the champion was trained on.
+
+    Refused: further than the recipe lets a training go unasked. In a deployment a person is asked then."""
+    order, watch = prepared.order, prepared.recipe.watch
+    number = champion(ledger.entries(current(), order.release))
+    if number is None:
+        return
+    record = records.version(current(), order.release, number)
+    before = Artifact.model_validate(record_of(Artifact.model_validate(record.folder))["inputs"]["table"])
+    if before.digest == rows.digest:
+        return
+    if not current().whole(before):
+        say(f"the rows of version {number} are gone from the store: how far the new ones moved cannot be told")
+        return
+    tables = [read_table(before), read_table(rows)]
+    found = verdict(*(table.select([one for one in table.column_names if one in names]) for table in tables))
+    say(f"drift from version {number}: " + (", ".join(found.drifted) or "no column"), *found.reasons)
+    columns = {test.column for test in found.tests}
+    if len(found.drifted) <= watch.drift_share * len(columns) or order.accept_drift:
+        return
+    told = f"{len(found.drifted)} of {len(columns)} columns moved, more than `watch.drift_share: {watch.drift_share:g}`"
+    if watch.before_training == "warn":
+        say(f"warning: {told}; is this the right data?")
+        return
+    ask(order.release, f"{told}: {', '.join(found.drifted)}")
+
+
+def ask(release: str, told: str) -> None:
+    """Go on where a person says so."""
+    if deployment.id:
+        question = Agreement.with_initial_data(description=f"# Train {release} on it?\n\n{told}", train=False)
+        if suspend_flow_run(wait_for_input=question, timeout=DAY, key=f"drift-{release}").train:
+            return
+    raise Refused(
+        f"{release} is not trained: {told}. If it is the right data: `penstock train {release} --accept-drift`."
+    )
+
+
 def described(cause: Cause) -> str:
     return f"  {cause.rows} rows: {cause.column} {cause.check}, such as {cause.example!r}"
+
+
+class Agreement(RunInput):
+    """The form of a suspended training."""
+
+    train: bool
 
 
 @dataclass(frozen=True, kw_only=True)

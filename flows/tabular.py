@@ -5,7 +5,7 @@ from prefect import flow
 from flows.candidates import offer
 from flows.orders import Order, prepare
 from flows.receipts import say
-from flows.rows import checked
+from flows.rows import checked, compare_with_champion
 from flows.tabular_candidate import Model
 from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, opened
@@ -33,6 +33,8 @@ def make(prepared: Rows, settings: Settings) -> Model:
     recipe, dataset = prepared.recipe, prepared.dataset
     subject = recipe.subject(dataset.time, dataset.group)
     snapshot, rows = checked(prepared, prepared.contract, settings)
+    left = {*recipe.drop, *subject.carried}
+    compare_with_champion(prepared, rows, [name for name in prepared.contract.columns if name not in left])
     code = source(recipe.features, settings.folders)
     features = tables.build_features(recipe.name, rows, subject, recipe.drop, recipe.features, code)
     split = tables.split_rows(rows, subject, recipe.split, recipe.drop)

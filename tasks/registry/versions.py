@@ -193,6 +193,15 @@ def watch(url: str, release: str, training: str, curve: list[dict[str, float]]) 
         raise Unavailable(f"MLflow at {url} did not take the losses of {release}: {error.message}") from error
 
 
+def attach(url: str, run_id: str, path: Path, folder: str) -> None:
+    """Add a file to a run's artifacts, or replace it. Unavailable: MLflow does not take it."""
+    try:
+        with _tracking(url, IMPATIENT):
+            MlflowClient(url).log_artifact(run_id, str(path), folder)
+    except MlflowException as error:
+        raise Unavailable(f"MLflow at {url} did not take {path.name}: {error.message}") from error
+
+
 def _watched(client: MlflowClient, experiment: str, training: str) -> list[Run]:
     return list(client.search_runs([experiment], f"tags.`{TRAINING}` = '{training}'"))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from tasks.artifacts import Artifact, current
+from tasks.artifacts import Artifact, Store, canonical, current
 from tasks.creative.classifier import Classifier
 from tasks.creative.traits import traits
 from tasks.sources.frames import put_table, read_table
@@ -22,12 +22,12 @@ from tasks.watching.frames import PREDICTION, Shape, shape_of
 
 class Reference(BaseModel):
     """`frame`: the watched columns of the rows; `scored`: truth and predictions `p0`... of those that test, from which
-    an estimate is calibrated. `classes` are in the order of the predictions."""
+    an estimate is calibrated, where there is a truth. `classes` are in the order of the predictions."""
 
     model_config = ConfigDict(frozen=True)
 
     frame: Artifact
-    scored: Artifact
+    scored: Artifact | None = None
     shape: Shape
     classes: tuple[Label, ...] = ()
 
@@ -81,3 +81,22 @@ def of_texts(folder: Artifact, scores: Artifact) -> Reference:
         shape=shape,
         classes=tuple(classifier.card.classes),
     )
+
+
+def of_answers(store: Store, release: str, champion: int) -> Reference | None:
+    """The reference of a champion that has no rows of its own: its first window, once that is there."""
+    name = _name(release, champion)
+    return (
+        Reference.model_validate_json(store.read(name)) if name in store.list(f"watch/{release}/references") else None
+    )
+
+
+def keep_answers(store: Store, release: str, champion: int, shape: Shape, rows: pa.Table) -> Reference:
+    """Make these rows the reference; where another window was first, that one is."""
+    reference = Reference(frame=put_table("references", rows), shape=shape)
+    store.create(_name(release, champion), canonical(reference.model_dump(mode="json")))
+    return Reference.model_validate_json(store.read(_name(release, champion)))
+
+
+def _name(release: str, champion: int) -> str:
+    return f"watch/{release}/references/{champion:06}.json"
