@@ -1,4 +1,4 @@
-"""A retraining that an alarm asked for: looked at again when it starts, answered by a person where the recipe says so."""
+"""A retraining that an alarm asked for: looked at again when it starts, and asked about where the recipe says so."""
 
 import time
 from importlib import import_module

@@ -85,13 +85,10 @@ def look(store: Store, recipe: Recipe, record: VersionRecord, settings: Settings
     known = [*known, made] if made else known
     measured = measure(store, recipe, record, known, logged, settings)
     latest = next((one for one in reversed(known) if one.champion == record.version), None)
-    text = (
-        f"window {made.number} of {release}: {made.rows} rows"
-        if made
-        else (
-            f"not enough data for a window of {release}: {rows} rows since the last one, {recipe.watch.rows - rows} more needed"
-        )
-    )
+    needed = recipe.watch.rows - rows
+    text = f"not enough data for a window of {release}: {rows} rows since the last one, {needed} more needed"
+    if made:
+        text = f"window {made.number} of {release}: {made.rows} rows"
     say(text)
     return Seen(
         release=release, champion=record.version, text=text, window=latest, new=made is not None,
@@ -159,9 +156,9 @@ def measure(
 ) -> dict[int, Quality]:
     """The quality of the newest windows, again where feedback has arrived since."""
     found, told = qualities(store, recipe.name), truth(store, logged)
-    if lost := unknown(store, logged, told) if len(told.keys) else None:
-        if lost.count:
-            say(f"{lost.count} labels are of requests that the log does not hold, such as {', '.join(lost.examples)}")
+    lost = unknown(store, logged, told)
+    if lost.count:
+        say(f"{lost.count} labels are of requests that the log does not hold, such as {', '.join(lost.examples)}")
     reference, _ = reference_of(store, recipe.name, record, settings)
     if reference is None or reference.scored is None:
         return found
@@ -179,7 +176,7 @@ def measure(
 
 
 def act(store: Store, recipe: Recipe, record: VersionRecord, seen: Seen, settings: Settings) -> Seen:
-    """What the newest window may start, within the brakes; a wish that is open is started again until it was acted on."""
+    """What the newest window may start, within the brakes; an open wish is started again until it was acted on."""
     release = recipe.name
     known = wishes.wishes(store, release)
     wish = next((one for one in reversed(known) if one.open(record.version)), None)
@@ -213,7 +210,7 @@ def tell(recipe: Recipe, seen: Seen, ruling: Ruling, settings: Settings) -> None
         return
     release, number = recipe.name, seen.window.number
     do = {
-        "suggest": f"Look at `penstock drift {release}`; `penstock train {release}` trains on what the sources hold now.",
+        "suggest": f"See `penstock drift {release}`; `penstock train {release}` trains on what the sources hold now.",
         "ask": f"`penstock retrain {release}` trains it, with --no it does not; or answer in the Prefect UI.",
         "retrain": "It is being trained; the gate decides.",
     }.get(ruling.do, ruling.why)

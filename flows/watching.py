@@ -12,7 +12,7 @@ from tasks.errors import NotFound, Refused
 from tasks.registry import ledger, records
 from tasks.registry.history import champion
 from tasks.registry.recipes import release_names
-from tasks.settings import ROOT, Settings
+from tasks.settings import Settings
 from tasks.watching.windows import Window, qualities, windows
 
 
@@ -99,6 +99,4 @@ def evidently(port: int, settings: Settings) -> None:
         raise Refused("There is no window to show yet: `penstock watch` closes one as soon as enough was answered.")
     command = ["evidently", "ui", "--workspace", str(place), "--host", "127.0.0.1", "--port", str(port)]
     sys.stderr.write(f"Evidently on http://127.0.0.1:{port}; Ctrl-C ends it\n")
-    os.execve(
-        sys.executable, [sys.executable, "-m", *command], servers.environment(settings) | {"PYTHONPATH": str(ROOT)}
-    )
+    os.execve(sys.executable, [sys.executable, "-m", *command], servers.environment(settings))

@@ -1,4 +1,4 @@
-"""A window of the log as it is looked at: drift against the reference, faults, rates, and what labels and scores say."""
+"""A window of the log as it is looked at: drift from the reference, faults, rates, and what labels and scores say."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
