@@ -57,6 +57,8 @@ class Desk(Generic[M]):
         self.tasks: set[asyncio.Task[Any]] = set()  # cancelled when the service stops
         self.swapped: list[Callable[[], None]] = []  # called after another version took over
         self.ends: list[Callable[[], None]] = []  # called when the service stops, in a thread
+        self.metrics.ready.set_function(lambda: self.readiness()[0] == 200)
+        self.metrics.reasons.set_function(lambda: len(self.reasons))
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="penstock-log")
         self._written: Future[bytes] | None = None
 

@@ -17,6 +17,7 @@ from bentos.kit.keys import caller
 from bentos.kit.types import Whole
 from tasks.watching.log import Record
 
+SAID = {"label", "rating", "comment"}
 Label = Annotated[str, Field(max_length=1000)] | float | bool
 
 
@@ -46,7 +47,7 @@ class Feedback(BaseModel):
 
     @model_validator(mode="after")
     def says_something(self) -> Self:
-        if not self.model_fields_set & {"label", "rating", "comment"}:
+        if not self.model_fields_set & SAID:
             raise ValueError("give a label, a rating or a comment")
         return self
 
@@ -70,6 +71,8 @@ def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
         release = handle.release.release
         record = Record("feedback", given.request_id, release, handle.version, "/feedback", **told)
         await desk.record([record])
+        for said in given.model_fields_set & SAID:
+            desk.metrics.feedback.labels(said, handle.version).inc()
         if desk.heard is not None:
             desk.heard(record)
         return Response(orjson.dumps({"request_id": given.request_id, "accepted": True}), media_type="application/json")

@@ -32,6 +32,13 @@ class Metrics:
         self.refusals = Counter("penstock_refused_versions", "Versions refused by the self-test", registry=registry)
         self.shadow_dropped = Counter("penstock_shadow_dropped", "Records lost to a slow shadow", registry=registry)
         self.log_lost = Counter("penstock_log_lost", "Records that could not be logged", registry=registry)
+        self.feedback = Counter(
+            "penstock_feedback", "Feedback, by what it says", ("said", "version"), registry=registry
+        )
+        self.unanswered = Counter("penstock_unanswered", "Questions without an answer", ("version",), registry=registry)
+        self.citations = Counter("penstock_citations", "Passages cited by answers", ("version",), registry=registry)
+        self.ready = Gauge("penstock_ready", "1 where requests can be answered", registry=registry)
+        self.reasons = Gauge("penstock_ready_reasons", "What /ready says is wrong", registry=registry)
         self._release = Gauge("penstock_release_info", "What answers", ("release", "version"), registry=registry)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:

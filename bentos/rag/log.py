@@ -36,6 +36,8 @@ async def keep(desk: Desk[Rag], traces: Traces, handle: Handle[Rag], asked: Aske
     key, number = caller(asked.request.scope), request_id(asked.request)
     release, text = handle.release.release, desk.config.log_text
     desk.metrics.rows.labels(handle.version).inc()
+    desk.metrics.unanswered.labels(handle.version).inc(not answer.answered)
+    desk.metrics.citations.labels(handle.version).inc(len(answer.citations))
     asking = asked.ask.model_dump(mode="json", exclude_none=True)
     record = Record(
         "prediction", number, release, handle.version, asked.request.scope["path"], 0, key.name, key.tenant,

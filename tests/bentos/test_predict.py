@@ -94,6 +94,9 @@ def test_predictions_and_feedback_join_in_the_log(serve: Serve, folder: Path, da
     running.client.post("/batch_predict", json=[ROW, ROW], headers={"X-Request-ID": "two"})
     sent = {"request_id": asked, "label": 6.0, "comment": "measured"}
     assert running.client.post("/feedback", json=sent).json() == {"request_id": asked, "accepted": True}
+    counted = running.client.get("/metrics").text
+    for said, count in (("label", 1), ("comment", 1), ("rating", 0)):
+        assert (f'penstock_feedback_total{{said="{said}",version="local-' in counted) == bool(count)
     records = list(log.read_all(log.folder(data_root, "wine")))
     assert [(one.kind, one.row) for one in records] == [
         ("prediction", 0),

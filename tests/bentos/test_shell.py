@@ -220,4 +220,6 @@ def test_a_full_disk_is_a_reason_and_not_an_error(serve: Serve, folder: Path, da
     assert running.predict().status_code == 200
     told = running.client.get("/ready")
     assert (told.status_code, told.json()["status"]) == (200, "degraded")
-    assert "penstock_log_lost_total 1.0" in running.client.get("/metrics").text
+    counted = running.client.get("/metrics").text
+    for line in ("penstock_log_lost_total 1.0", "penstock_ready 1.0", "penstock_ready_reasons 1.0"):
+        assert line in counted

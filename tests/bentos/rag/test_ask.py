@@ -23,9 +23,15 @@ def test_an_answer_names_document_page_and_version(library: Open) -> None:
 
 
 def test_what_the_documents_do_not_say_is_not_answered(library: Open) -> None:
-    told = library().ask("Quantum chromodynamics?").json()
+    service = library()
+    told = service.ask("Quantum chromodynamics?").json()
     assert (told["answered"], told["citations"]) == (False, [])
     assert told["answer"] == "This is not in the documents."
+    cited = len(service.ask().json()["citations"])
+    counted = service.client.get("/metrics").text
+    labels = f'{{version="{told["version"]}"}}'
+    for name, count in (("predictions", 2), ("unanswered", 1), ("citations", cited)):
+        assert f"penstock_{name}_total{labels} {count}.0" in counted
 
 
 def test_a_conversation_ends_with_its_question(library: Open) -> None:
