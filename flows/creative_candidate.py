@@ -20,11 +20,12 @@ from tasks.errors import NotFound
 from tasks.language.base import Base
 from tasks.planning import closure
 from tasks.registry import records
-from tasks.registry.gate import Evidence
+from tasks.registry.gate import Check, Evidence
 from tasks.registry.records import VersionRecord
 from tasks.tables.evaluation import scored
 from tasks.tables.evidence import gather
 from tasks.tables.fairness import Side
+from tasks.tables.left_out import left_out_check
 from tasks.tables.metrics import measure
 
 MAKING = (
@@ -133,11 +134,21 @@ class Classified(OfRows):
             self.rows,
             self.ours(version),
             champion or self.baseline,
-            built(self.prepared.recipe, version.folder, self.rows),
+            [*built(self.prepared.recipe, version.folder, self.rows), *self.forgotten(version, met)],
             rivals,
             self.choice.refusal,
         )
         return evidence.model_copy(update={"checks": [*evidence.checks, *lost]})
+
+    def forgotten(self, version: VersionRecord, met: Met) -> list[Check]:
+        """Both on rows that the champion was tested on and these data leave out."""
+        if met.champion is None or (older := self.older(met.champion)) is None:
+            return []
+        sides = [
+            Side(version=label, scores=creative.score_texts(record.folder, older.table, older.split))
+            for label, record in ((str(version.version), version), (met.label(met.champion), met.champion))
+        ]
+        return left_out_check(self.prepared.recipe, self.subject, self.rows, older, *sides)
 
     def beside(self, version: VersionRecord) -> Iterator[str]:
         """What every version whose files are there is worth on the rows of today: a line each."""

@@ -138,6 +138,14 @@ class OfRows(Offered):
         table = Artifact.model_validate(inputs["table"]) if "table" in inputs else None
         return Side(version=label, scores=scores, trained=Artifact.model_validate(inputs["split"]), table=table)
 
+    def older(self, champion: VersionRecord) -> Ground | None:
+        """The rows that the champion was made of, where they are others and still there."""
+        inputs = record_of(champion.folder)["inputs"]
+        table, split = (Artifact.model_validate(inputs[name]) for name in ("table", "split"))
+        if split.digest == self.rows.split.digest or not (current().whole(table) and current().whole(split)):
+            return None
+        return Ground(snapshot=champion.snapshot, table=table, split=split, time=self.rows.time)
+
     @property
     def baseline(self) -> Side:
         return Side(version=BASELINE, scores=self.baseline_scores)

@@ -9,12 +9,13 @@ from flows.rows import OfRows
 from flows.tabular_order import Rows
 from tasks.artifacts import Artifact, canonical, sha256
 from tasks.planning import closure
-from tasks.registry.gate import Evidence
+from tasks.registry.gate import Check, Evidence
 from tasks.registry.records import VersionRecord
 from tasks.tables import steps as tables
 from tasks.tables.choose import Choice
 from tasks.tables.evidence import as_served, gather
 from tasks.tables.fairness import Side
+from tasks.tables.left_out import left_out_check
 from tasks.tables.predictor import Predictor
 from tasks.tables.release_folder import Made
 
@@ -85,10 +86,20 @@ class Model(OfRows):
             self.rows,
             self.ours(version),
             self.side(met.label(met.champion), met.champion.folder) if met.champion else self.baseline,
-            as_served(self.prepared.recipe, self.rows, version.folder),
+            [*as_served(self.prepared.recipe, self.rows, version.folder), *self.forgotten(version, met)],
             [self.side(met.label(rival), rival.folder) for rival in met.rivals],
             self.choice.refusal,
         )
+
+    def forgotten(self, version: VersionRecord, met: Met) -> list[Check]:
+        """Both on rows that the champion was tested on and these data leave out."""
+        if met.champion is None or (older := self.older(met.champion)) is None:
+            return []
+        sides = []
+        for label, record in ((str(version.version), version), (met.label(met.champion), met.champion)):
+            features = tables.rebuild_features(older.table, record.folder)
+            sides.append(Side(version=label, scores=tables.score_rows(record.folder, features, older.split)))
+        return left_out_check(self.prepared.recipe, self.subject, self.rows, older, *sides)
 
     def side(self, label: str, folder: Artifact) -> Side:
         """An earlier version on the newest rows: its own features of them, and its scores."""

@@ -16,12 +16,12 @@ from flows.receipts import say
 from flows.reference import first, reference_of
 from flows.retrain import start
 from flows.seen import Seen
-from tasks.artifacts import Store, current, opened
-from tasks.errors import Refused
+from tasks.artifacts import Store, current, opened, store_at
+from tasks.errors import PenstockError, Refused
 from tasks.processes import locked
 from tasks.registry import history, ledger, moves, records
 from tasks.registry.aliases import Registry
-from tasks.registry.recipes import Recipe
+from tasks.registry.recipes import Recipe, release_names
 from tasks.registry.records import VersionRecord
 from tasks.settings import Settings, load
 from tasks.watching import looking, wishes
@@ -61,6 +61,23 @@ def watch(release: str) -> Seen:
         record = records.version(store, release, champion)
         seen = look(store, recipe, record, settings)
         return publishing.published(act(store, recipe, record, seen, settings), settings)
+
+
+@flow(name="watch-all")
+def watch_all() -> list[Seen]:
+    """Every release with a champion, one after the other; what one of them fails in keeps none from being watched."""
+    settings = load()
+    store, seen, failed = store_at(settings.store), [], []
+    for release in release_names(settings.folders):
+        if history.champion(ledger.entries(store, release)) is None:
+            continue
+        try:
+            seen.append(watch(release))
+        except PenstockError as error:
+            failed.append(f"{release}: {error}")
+    if failed:
+        raise Refused("Some releases could not be watched. " + " ".join(failed))
+    return seen
 
 
 def gather(store: Store, release: str, settings: Settings) -> None:
