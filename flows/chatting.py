@@ -15,6 +15,7 @@ from flows.orders import recipe_of
 from flows.serving import champion_of
 from flows.talking import Talk
 from flows.touring import service
+from tasks.artifacts import store_at
 from tasks.errors import BadInput, PenstockError
 from tasks.settings import Settings
 from tasks.watching.replicas import replicas
@@ -75,7 +76,7 @@ def place(name: str, url: str | None, settings: Settings) -> Iterator[str]:
 
 def served(name: str, settings: Settings) -> str | None:
     """The service of the newest heartbeat that is ready."""
-    for beat in sorted(replicas(settings.root, name), key=lambda beat: beat.time, reverse=True):
+    for beat in sorted(replicas(store_at(settings.store), name), key=lambda beat: beat.time, reverse=True):
         with suppress(httpx.HTTPError):
             if httpx.get(f"{beat.url}/ready", timeout=2, trust_env=False).is_success:
                 return beat.url

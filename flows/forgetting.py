@@ -251,7 +251,7 @@ def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, set
             searched = "index" in made.parts(store, record)
             if searched and dataset_of(record) == doomed.dataset:  # others may hold the same file: see what remains
                 faults += found_by_searching(store, record, doomed, server)
-            for beat in replicas(settings.root, release):
+            for beat in replicas(store, release):
                 answers = running.settled_version(beat.url, champion)
                 console.out.print(f"  {beat.url} answers with version {answers} of {release}")
     rows = remains(store, doomed, [*releases], shared, settings)

@@ -10,7 +10,7 @@ from tasks.registry.records import VersionRecord
 from tasks.registry.versions import attach
 from tasks.settings import Settings
 from tasks.sources.frames import read_table
-from tasks.watching import reports
+from tasks.watching.drift_report import drift as write
 from tasks.watching.looking import Look
 from tasks.watching.references import Reference
 from tasks.watching.windows import Window
@@ -30,8 +30,9 @@ def draw(window: Window, reference: Reference, found: Look, record: VersionRecor
     if window.verdict is None or not window.verdict.enough:
         return
     path = page(settings, window.release, window.number)
-    place = workspace(settings)
-    reports.drift(read_table(reference.frame), found.rows, window.verdict, path, place, window.release, window.number)
+    until, name = datetime.fromtimestamp(window.until, UTC), f"window {window.number} of version {window.champion}"
+    rows = read_table(reference.frame), found.rows
+    write(*rows, window.verdict, path, workspace(settings), window.release, name, until)
     attach(settings.mlflow_url, record.run_id, path, "drift")
 
 

@@ -125,7 +125,7 @@ def status(as_json: bool, settings: Settings) -> None:
         name: {
             "champion": reigns.champion(ledger.entries(store, name)),
             "pending": [entry.to_version for entry in reigns.pending(ledger.entries(store, name))],
-            "services": [f"{beat.url} v{beat.version}" for beat in replicas(settings.root, name)],
+            "services": [f"{beat.url} v{beat.version}" for beat in replicas(store_at(settings.store), name)],
         }
         for name in release_names(settings.folders)
     }

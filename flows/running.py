@@ -84,7 +84,7 @@ def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outco
 def roll_back(settings: Settings, name: str, note: str, patience: float = SETTLING) -> None:
     """Roll back, then ask the services that sent a heartbeat which version answers."""
     outcome = move(settings, name, lambda way: way.roll_back(note))
-    for beat in replicas(settings.root, name):
+    for beat in replicas(store_at(settings.store), name):
         console.out.print(f"  {beat.url} answers with version {settled_version(beat.url, outcome.champion, patience)}")
 
 

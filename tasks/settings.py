@@ -83,8 +83,17 @@ class Settings(BaseSettings):
         None, description="Model at OPENAI_BASE_URL that picks what drafts say; unset: by template"
     )
     log_text: bool = Field(False, description="Whether questions and answers are kept as text; feedback always is")
+    log_segment_s: float = Field(60.0, gt=0, description="Seconds after which a segment of the log is sent off")
+    log_days: float = Field(90.0, gt=0, description="Days for which the log is kept in the artifact store")
+    pseudonym_key: SecretStr | None = Field(
+        None, description="Key that hashes personal fields; unset: they are dropped"
+    )
     trace_share: float = Field(0.1, ge=0, le=1, description="Share of the questions that is traced in MLflow; 0: none")
-    replica: str | None = Field(None, description="Name of a serving process; default: host and port")
+    replica: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of a serving process; default: host and port",
+    )
     # watching
     alerts: SecretStr | None = Field(None, description="Who is told of alerts: Apprise URLs, separated by commas")
     late_after: float = Field(10, ge=0.2, description="Minutes after which a run that does not start is told as late")

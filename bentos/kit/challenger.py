@@ -3,6 +3,7 @@
 import os
 import pkgutil
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import orjson
 
+from bentos.kit.config import loading
 from bentos.kit.handle import Handle, Served, load
 from tasks.errors import PenstockError
 from tasks.watching.log import Record, Writer
 
 LOWEST = 19
+TICK_S = 1.0
 
 
 def main(loader: str, folder: str, version: str, where: str, replica: str) -> None:
@@ -26,9 +29,17 @@ def main(loader: str, folder: str, version: str, where: str, replica: str) -> No
         return
     tell("")
     os.dup2(2, 1)  # nobody reads the pipe from here on: whoever prints into it would stand still when it is full
-    writer = Writer(Path(where), replica)
+    writer = Writer(Path(where), replica, segment_s=loading().log_segment_s)
+    threading.Thread(target=tend, args=(writer,), daemon=True).start()
     follow(handle, writer, sys.stdin.buffer)
     writer.close()
+
+
+def tend(writer: Writer) -> None:
+    """Close old segments, which the service takes to the store: also where nothing is asked."""
+    while True:
+        time.sleep(TICK_S)
+        writer.tick()
 
 
 def tell(refused: str) -> None:

@@ -40,6 +40,7 @@ class Config:
     threads: int = 2
     max_upload_bytes: int = 20 << 20
     log_text: bool = False
+    segment_s: float = 60.0
     trace_share: float = 0.0
     models: tuple[str, ...] = ("champion", "base")
     max_tokens: int = 1024
@@ -73,6 +74,7 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         threads=settings.serve_threads,
         max_upload_bytes=settings.max_upload_bytes,
         log_text=settings.log_text,
+        segment_s=settings.log_segment_s,
         trace_share=settings.trace_share,
         models=tuple(settings.models.split(",")),
         max_tokens=settings.max_tokens,

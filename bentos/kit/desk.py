@@ -18,8 +18,10 @@ from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle, Loader, M
 from bentos.kit.metrics import Metrics
 from bentos.kit.shadow import Shadow
+from tasks.artifacts import Store, store_at
 from tasks.watching.log import Record, Writer, folder
 from tasks.watching.replicas import Heartbeat, beat, leave
+from tasks.watching.shipping import ship
 
 logger = logging.getLogger("penstock")
 
@@ -91,7 +93,7 @@ class Desk(Generic[M]):
         self.since = time.time()
         release = handle.release.release
         if self.log is None or old is None or old.release.release != release:
-            self.log = Writer(folder(self.config.root, release), self.config.replica)
+            self._open_log(release)
         self.metrics.serving(release, handle.version)
         logger.info("Serving %s v%s", release, handle.version)
         if old is not None:
@@ -99,7 +101,12 @@ class Desk(Generic[M]):
             old.retire()
         for tell in self.swapped:
             tell()
-        self.beat()
+
+    def _open_log(self, release: str) -> None:
+        if self.log is not None:
+            self.log.close()
+        config = self.config
+        self.log = Writer(folder(config.root, release), config.replica, segment_s=config.segment_s)
 
     def refuse(self, version: str, alias: str, reason: str) -> None:
         if (alias, version) not in self.refused:
@@ -159,19 +166,36 @@ class Desk(Generic[M]):
             "replica": self.config.replica,
         }
 
-    def beat(self) -> None:
-        """Leave a heartbeat; a disk that refuses it is told in /ready."""
+    @cached_property
+    def store(self) -> Store:
+        return store_at(self.config.store)
+
+    async def beat(self) -> None:
+        """Leave a heartbeat in the artifact store."""
         if self.handle is None:
             return
-        config = self.config
-        told = Heartbeat(
-            config.replica, self.handle.release.release, self.handle.version, config.url, time.time(), os.getpid()
-        )
+        config, release, version = self.config, self.handle.release.release, self.handle.version
+        told = Heartbeat(config.replica, release, version, config.url, time.time(), os.getpid())
+        await self._stored("heartbeat", "the heartbeat cannot be written", lambda: beat(self.store, told))
+
+    async def ship(self) -> None:
+        """Close the log's segment if it is old, and bring what is closed, the challenger's too, to the store."""
+        await self._stored("shipping", "the log stays on this machine, and is sent again", self._ship)
+
+    def _ship(self) -> None:
+        if self.log is None:
+            return
+        self.log.tick()
+        for replica in (self.config.replica, shadow_of(self.config.replica)):
+            ship(self.store, self.config.root, self.log.folder.parent.name, replica)
+
+    async def _stored(self, code: str, trouble: str, work: Callable[[], object]) -> None:
+        """In a thread: a slow store delays no request. What it refuses is a reason in /ready, never an error."""
         try:
-            beat(config.root, told)
-            self.reasons.pop("heartbeat", None)
-        except OSError as error:
-            self.reasons["heartbeat"] = f"the heartbeat cannot be written: {error}"
+            await asyncio.to_thread(work)
+            self.reasons.pop(code, None)
+        except Exception as error:  # a store's library raises what it likes, and requests are answered all the same
+            self.reasons[code] = f"{trouble}: {error}"
 
     def close(self) -> None:
         for end in self.ends:
@@ -179,12 +203,21 @@ class Desk(Generic[M]):
         self._writer.shutdown()
         if self.log is not None:
             self.log.close()
-        leave(self.config.root, self.config.replica)
+        try:
+            self._ship()
+            leave(self.store, self.config.replica)
+        except Exception as error:  # the same: what stays here is sent by the next service, or by the watch flow
+            logger.warning("The artifact store took no leave of this service: %s", error)
         for pool in (self.pool, self.waiting):
             pool.shutdown(wait=False, cancel_futures=True)
 
     def downloads(self, release: str, version: str) -> Path:
         return self.config.root / "served" / release / f"v{version}"
+
+
+def shadow_of(replica: str) -> str:
+    """The replica under which a service's challenger logs."""
+    return f"{replica}-shadow"
 
 
 def private(records: list[Record], asked: Sequence[Any]) -> bytes:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tasks.registry.rest import Mlflow
 logger = logging.getLogger("penstock")
 
 BEAT_S = 5.0
+SHIP_S = 5.0
 LOOK_S = 1.0
 NOTHING = (
     "nothing to serve: set PENSTOCK_RELEASE with PENSTOCK_FOLLOW=champion, or PENSTOCK_FOLDER, or serve a built bento"
@@ -34,6 +36,7 @@ class Lifecycle:
     follower: Follower | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     running: bool = False
+    swapped: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self) -> None:
         if self.running:
@@ -49,7 +52,8 @@ class Lifecycle:
                 reasons["follow"] = GIVEN.format(config.follow)
         else:
             reasons["release"] = NOTHING
-        self.tasks.append(asyncio.create_task(self._beat()))
+        self.desk.swapped.append(self.swapped.set)
+        self.tasks += [asyncio.create_task(self._beat()), asyncio.create_task(self._ship())]
         if os.environ.get("BENTOML_RUNNER_MAP"):  # a worker of Bento's supervisor
             self.tasks.append(asyncio.create_task(self._outlived(os.getppid())))
 
@@ -109,6 +113,15 @@ class Lifecycle:
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def _beat(self) -> None:
+        """Every few seconds, and as soon as another version answers."""
         while True:
-            self.desk.beat()
-            await asyncio.sleep(BEAT_S)
+            self.swapped.clear()
+            await self.desk.beat()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(BEAT_S):
+                    await self.swapped.wait()
+
+    async def _ship(self) -> None:
+        while True:
+            await asyncio.sleep(SHIP_S)
+            await self.desk.ship()

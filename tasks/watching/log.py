@@ -1,18 +1,22 @@
-"""The prediction log: one JSON line per row, written whole, rotated by size; no pandas: services write it."""
+"""The prediction log of a process: one JSON line per row, written whole, closed by size or age; no pandas: services
+write it. Closed segments go to the artifact store (`shipping`), and there become Parquet (`compaction`)."""
 
+import fcntl
 import os
+import secrets
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
-from tasks.errors import BadInput
-
 SEGMENT_BYTES = 64 << 20
-OPEN = "open.jsonl"
+SEGMENT_S = 60.0
+OPEN, CLOSED = ".open", ".jsonl"
 
 
 @dataclass(slots=True)
@@ -47,22 +51,26 @@ def line(record: Record) -> bytes:
 
 
 def folder(root: Path, release: str) -> Path:
-    """Where all replicas of a release log: `<data root>/predictions/<release>`."""
+    """Where the replicas of this machine log a release: `<data root>/predictions/<release>`."""
     return root / "predictions" / release
 
 
 class Writer:
-    """Appends to `<folder>/<replica>/open.jsonl`; a full segment is closed under the next number.
+    """Appends to `<folder>/<replica>/<name>.open`, which is renamed to `.jsonl` when it is full or old.
 
-    Each write is one system call, so that a kill loses at most the line being written. One thread writes.
+    Each write is one system call, so that a kill loses at most the line being written. The open file is locked, so
+    that others can tell it from what a killed process left. No two segments ever have the same name.
     """
 
-    def __init__(self, where: Path, replica: str, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self, where: Path, replica: str, segment_bytes: int = SEGMENT_BYTES, segment_s: float = SEGMENT_S
+    ) -> None:
         self.folder = where / replica
         self.replica = replica
-        self.segment_bytes = segment_bytes
-        self._file = -1
-        self._size = 0
+        self.segment_bytes, self.segment_s = segment_bytes, segment_s
+        self._lock = threading.Lock()
+        self._file, self._path = -1, self.folder
+        self._size, self._born, self._last = 0, 0.0, 0
 
     def write(self, records: Sequence[Record]) -> bytes:
         """Append the records, stamped with time and replica; returns the bytes. OSError where the disk refuses."""
@@ -70,58 +78,87 @@ class Writer:
         for record in records:
             record.replica, record.time = self.replica, now
         data = b"".join(map(line, records))
-        self._append(data)
+        with self._lock:
+            self._append(data)
         return data
+
+    def tick(self) -> None:
+        """Close the open segment if it is old: also where no request comes."""
+        with self._lock:
+            if self._file >= 0 and time.monotonic() - self._born >= self.segment_s:
+                self._close()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file >= 0:
+                self._close()
 
     def _append(self, data: bytes) -> None:
         if self._file < 0:
             self._open()
         written = os.write(self._file, data)
         self._size += written
-        if written < len(data) or self._size >= self.segment_bytes:
-            self.close()
+        if written < len(data) or self._size >= self.segment_bytes or time.monotonic() - self._born >= self.segment_s:
+            self._close()
         if written < len(data):
             raise OSError(f"only {written} of {len(data)} bytes fit into {self.folder}")
 
     def _open(self) -> None:
+        """Locked before it has its name: whoever sees an open segment without a lock sees a dead one."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._shelve()
-        self._file = os.open(self.folder / OPEN, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
-        self._size = 0
+        self._last = max(self._last + 1, time.time_ns() // 1000)  # in order of writing, whatever the clock does
+        name = f"{self._last:016}-{secrets.token_hex(4)}"
+        aside, self._path = self.folder / f"{name}.new", self.folder / f"{name}{OPEN}"
+        self._file = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o640)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
+        aside.rename(self._path)
+        self._size, self._born = 0, time.monotonic()
 
-    def _shelve(self) -> None:
-        """Close the open segment, this replica's or the one that a killed process left: it gets the next number."""
-        left = self.folder / OPEN
-        if left.exists():
-            numbers = [int(path.stem) for path in self.folder.glob("*.jsonl") if path.stem.isdigit()]
-            left.rename(self.folder / f"{max(numbers, default=0) + 1:06}.jsonl")
+    def _close(self) -> None:
+        file, self._file = self._file, -1
+        try:
+            self._path.rename(self._path.with_suffix(CLOSED))
+        finally:
+            os.close(file)
 
-    def close(self) -> None:
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-            self._shelve()
+
+def shelve(where: Path) -> None:
+    """Close what killed writers left open in the folder of a replica; a living writer holds the lock of its file."""
+    for left in sorted(where.glob(f"*{OPEN}")):
+        with suppress(FileNotFoundError, BlockingIOError):  # its writer closed it meanwhile, or lives
+            file = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.rename(left.with_suffix(CLOSED))
+            finally:
+                os.close(file)
 
 
 def segments(where: Path, closed_only: bool = False) -> list[Path]:
-    """The segments of all replicas of a release, in order of writing per replica."""
-    found = [path for path in where.glob("*/*.jsonl") if not (closed_only and path.name == OPEN)]
-    return sorted(found, key=lambda path: (path.parent.name, path.name == OPEN, path.name))
+    """The segments of all replicas of a release on this machine, in order of writing per replica."""
+    endings = (CLOSED,) if closed_only else (CLOSED, OPEN)
+    found = [path for path in where.glob("*/*") if path.suffix in endings]
+    return sorted(found, key=lambda path: (path.parent.name, path.name))
 
 
-def read(path: Path) -> Iterator[Record]:
-    """The records of a segment; a torn last line is left out, any other unreadable line is BadInput."""
-    with path.open("rb") as file:
-        for number, text in enumerate(file, start=1):
-            try:
-                yield _record(orjson.loads(text))
-            except (orjson.JSONDecodeError, TypeError):
-                if text.endswith(b"\n"):
-                    raise BadInput(f"Line {number} of the log {path} is unreadable; move the file away.") from None
+def parsed(lines: Iterable[bytes], unreadable: list[bytes]) -> Iterator[Record]:
+    """The records of some lines; a line that is none, torn by a crash or not ours, goes to `unreadable`."""
+    for text in lines:
+        try:
+            yield _record(orjson.loads(text))
+        except (orjson.JSONDecodeError, TypeError, AttributeError):
+            unreadable.append(text)
 
 
 def _record(values: dict[str, Any]) -> Record:
+    """A newer writer's fields are passed over."""
     return Record(**{name: value for name, value in values.items() if name in KNOWN})
+
+
+def read(path: Path) -> Iterator[Record]:
+    """The readable records of a segment; compaction counts and keeps the other lines."""
+    with path.open("rb") as file:
+        yield from parsed(file, [])
 
 
 def read_all(where: Path, closed_only: bool = False) -> Iterator[Record]:

@@ -1,12 +1,18 @@
-"""Heartbeats: each serving replica leaves a small file, so that `rollback` and `status` know whom to ask."""
+"""Heartbeats: each serving replica leaves a small object in the artifact store, so that others know whom to ask."""
 
 import time
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import asdict
 
 import orjson
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from tasks.artifacts import Store
+from tasks.errors import NotFound
 
 FRESH_S = 30.0
+GONE_S = 24 * 3600.0  # who was silent for so long is not coming back
 
 
 @dataclass(frozen=True)
@@ -21,24 +27,36 @@ class Heartbeat:
     pid: int
 
 
-def beat(root: Path, heartbeat: Heartbeat) -> None:
-    """Write or replace the replica's file whole."""
-    target = _file(root, heartbeat.replica)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_suffix(f".{heartbeat.pid}.new")
-    aside.write_bytes(orjson.dumps(asdict(heartbeat)))
-    aside.replace(target)
+def beat(store: Store, heartbeat: Heartbeat) -> None:
+    """Write or replace the replica's heartbeat whole."""
+    store.write(_name(heartbeat.replica), orjson.dumps(asdict(heartbeat)))
 
 
-def leave(root: Path, replica: str) -> None:
-    _file(root, replica).unlink(missing_ok=True)
+def leave(store: Store, replica: str) -> None:
+    store.remove(_name(replica))
 
 
-def replicas(root: Path, release: str, fresh_s: float = FRESH_S) -> list[Heartbeat]:
-    """Who serves the release, by the heartbeats of the last `fresh_s` seconds."""
-    beats = [Heartbeat(**orjson.loads(path.read_bytes())) for path in sorted((root / "replicas").glob("*.json"))]
-    return [one for one in beats if one.release == release and time.time() - one.time <= fresh_s]
+def replicas(store: Store, release: str, fresh_s: float = FRESH_S) -> list[Heartbeat]:
+    """Who serves the release, on whatever machine, by the heartbeats of the last `fresh_s` seconds."""
+    return [one for one in _beats(store, release) if time.time() - one.time <= fresh_s]
 
 
-def _file(root: Path, replica: str) -> Path:
-    return root / "replicas" / f"{replica}.json"
+def silent(store: Store, release: str, fresh_s: float = FRESH_S, gone_s: float = GONE_S) -> list[Heartbeat]:
+    """Who stopped to send heartbeats without having left, up to `gone_s` seconds ago."""
+    return [one for one in _beats(store, release) if fresh_s < time.time() - one.time <= gone_s]
+
+
+def _beats(store: Store, release: str) -> Iterator[Heartbeat]:
+    """The readable ones: what is torn or not a heartbeat says nothing about a service."""
+    reader = TypeAdapter(Heartbeat)
+    for name in store.list("replicas"):
+        try:
+            found = reader.validate_json(store.read(name))
+        except (NotFound, ValidationError):
+            continue
+        if found.release == release:
+            yield found
+
+
+def _name(replica: str) -> str:
+    return f"replicas/{replica}.json"

@@ -192,7 +192,12 @@ def write_release(folder: Path) -> Path:
 def running(root: Path, keys: Keys | None = None) -> Iterator[tuple[str, Planted]]:
     """The service on a port of its own: its address, and what it was sent."""
     planted = Planted(documents={"": known(GUIDE, "indexed"), " ": known(f"guides/{EVIL}.pdf", "indexed")})
-    config = Config(root=root / "var", folder=write_release(root / "release"), keys=keys or Keys([]))
+    config = Config(
+        root=root / "var",
+        store=str(root / "var/store"),
+        folder=write_release(root / "release"),
+        keys=keys or Keys([]),
+    )
     desk = Desk(lambda _folder, _release: planted, config)
     asking = Operation("POST", "/v1/ask", ask(desk), "Ask", "ask", "", "Question")
     app = create_app(

@@ -286,7 +286,8 @@ def serve(data_root: Path) -> Iterator[Serve]:
     running: list[Client] = []
 
     def start(**given: Any) -> Running:
-        desk = Desk(load_tabular, Config(**({"root": data_root, "poll_s": 0.05} | given)))
+        known = {"root": data_root, "store": str(data_root / "store"), "poll_s": 0.05}
+        desk = Desk(load_tabular, Config(**(known | given)))
         running.append(Client(routes.app(desk), desk))
         return Running(running[-1], desk)
 

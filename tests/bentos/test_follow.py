@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tasks.artifacts import Store
 from tasks.watching import log
 from tasks.watching.replicas import replicas
 from tests.bentos.conftest import FIELDS, ROOT, ROW, Registry, Running, Serve, write_release
@@ -64,7 +65,7 @@ def test_swaps_lose_no_request(serve: Serve, registry: Registry, data_root: Path
     assert {status for status, _, _ in seen} == {200}
     assert {name for _, name, _ in seen} == {"1", "2"}
     assert all(abs(found - answers[name]) < 1e-9 for _, name, found in seen)
-    assert [beat.version for beat in replicas(data_root, "wine")] == ["2"]
+    until(lambda: [beat.version for beat in replicas(Store(data_root / "store"), "wine")] == ["2"])
     info = running.client.get("/info").json()
     assert info["lineage"]["data.digest"] == "d" * 64
     assert info["follow"] == "champion"

@@ -32,7 +32,7 @@ def test_it_listens_on_loopback_and_leaves_a_heartbeat(served: Child) -> None:
     port = served.url.rpartition(":")[2]
     assert f"127.0.0.1:{port} " in listening
     assert f"0.0.0.0:{port} " not in listening
-    (beat,) = (served.output.parent / "replicas").glob("*.json")
+    (beat,) = (served.output.parent / "store/replicas").glob("*.json")
     told = json.loads(beat.read_bytes())
     assert (told["release"], told["url"]) == ("wine", served.url)
 
@@ -61,7 +61,7 @@ def test_a_worker_ends_with_its_supervisor_and_leaves(tmp_path: Path) -> None:
         ready(child)
         os.kill(child.process.pid, signal.SIGKILL)
         child.process.wait(5)
-        until(lambda: list((tmp_path / "var/replicas").iterdir()) == [], 10)
+        until(lambda: list((tmp_path / "var/store/replicas").iterdir()) == [], 10)
         until(lambda: not listening(int(child.url.rpartition(":")[2])), 10)
 
 
@@ -90,6 +90,6 @@ def test_it_follows_and_a_stopped_service_leaves(tmp_path: Path, registry: Regis
         assert [told.count(f"Serving wine v{number}") for number in (1, 2)] == [1, 1]
         os.kill(child.process.pid, signal.SIGTERM)
         child.process.wait(20)
-        assert list((tmp_path / "var/replicas").iterdir()) == []
+        assert list((tmp_path / "var/store/replicas").iterdir()) == []
         with pytest.raises(ProcessLookupError):
             os.killpg(child.process.pid, 0)

@@ -12,6 +12,7 @@ from typing import IO
 import pytest
 
 from flows import chatting
+from tasks.artifacts import Store
 from tasks.errors import PenstockError
 from tasks.settings import ROOT, load
 from tasks.watching.replicas import Heartbeat, beat
@@ -57,9 +58,9 @@ def test_a_mistake_is_told_and_ends_with_1(server: Told) -> None:
 def test_a_pipe_asks_the_service_that_runs(server: Told, data_root: Path, tmp_path: Path) -> None:
     (tmp_path / "releases").mkdir()
     (tmp_path / "releases" / "desk.yaml").write_text("kind: assistant\ndataset: desk\n")
-    known = {"release": "desk", "version": "7", "pid": 1}
-    beat(data_root, Heartbeat(replica="gone", url="http://127.0.0.1:9", time=time.time(), **known))
-    beat(data_root, Heartbeat(replica="here", url=server.url, time=time.time() - 5, **known))
+    store, known = Store(data_root / "store"), {"release": "desk", "version": "7", "pid": 1}
+    beat(store, Heartbeat(replica="gone", url="http://127.0.0.1:9", time=time.time(), **known))
+    beat(store, Heartbeat(replica="here", url=server.url, time=time.time() - 5, **known))
     done = chat("desk", said="When?\n", PENSTOCK_PROJECT=str(tmp_path))
     assert (done.returncode, done.stdout) == (0, ANSWER), done.stderr
     assert server.asked[0]["model"] == "desk" and server.asked[0]["messages"][0]["content"] == "When?\n"

@@ -62,7 +62,9 @@ def start(data_root: Path, tmp_path: Path) -> Iterator[Start]:
 
     def begun(**given: Any) -> tuple[Client, Desk[Creative]]:
         folder = given.pop("folder", None) or write_release(tmp_path / "release")
-        desk = Desk(load_creative, Config(**({"root": data_root, "folder": folder} | given)))
+        desk = Desk(
+            load_creative, Config(**({"root": data_root, "store": str(data_root / "store"), "folder": folder} | given))
+        )
         running.append(Client(routes.app(desk), desk))  # type: ignore[arg-type]
         return running[-1], desk
 

@@ -1,0 +1,53 @@
+"""All that the log has about one request: in parts, in shipped segments, and on this machine."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pyarrow.compute as pc
+
+from tasks.artifacts import Store
+from tasks.errors import NotFound
+from tasks.watching.log import Record, folder, parsed, segments
+from tasks.watching.parts import JSON, Part, opened, parts
+from tasks.watching.shipping import shipped
+
+
+def find(store: Store, root: Path, release: str, request_id: str) -> list[Record]:
+    """The records of a request id, of every tenant, in order of time."""
+    found = [*_in_files(store, root, release, request_id)]  # first: what moves on meanwhile is then in the parts
+    kept = [one for part in parts(store, release) for one in _in_part(store, part, request_id)]
+    unique = {repr(one): one for one in [*found, *kept]}  # a segment may be here and there
+    return sorted(unique.values(), key=lambda one: one.time)
+
+
+def _in_part(store: Store, part: Part, request_id: str) -> Iterator[Record]:
+    """Of each row group the ids alone are read, and the rest where one fits."""
+    with opened(store, part) as file:
+        for group in range(file.num_row_groups):
+            mask = pc.equal(file.read_row_group(group, ["request_id"])["request_id"], request_id)
+            if pc.any(mask).as_py():
+                for row in file.read_row_group(group).filter(mask).to_pylist():
+                    yield record_of(row)
+
+
+def record_of(row: dict[str, Any]) -> Record:
+    """A row of a part as it was logged."""
+    values = {name: orjson.loads(row[name]) for name in JSON if row[name] is not None}
+    return Record(**row | values | {"time": row["time"].timestamp()})
+
+
+def _in_files(store: Store, root: Path, release: str, request_id: str) -> Iterator[Record]:
+    """Line by line, without reading those that do not name it."""
+    needle = orjson.dumps(request_id)
+    for path in segments(folder(root, release)):
+        with path.open("rb") as file:
+            yield from parsed((line for line in file if needle in line), [])
+    for name in shipped(store, release):
+        try:
+            data = store.read(name)
+        except NotFound:
+            continue  # it is in a part by now
+        yield from parsed((line for line in io.BytesIO(data) if needle in line), [])
