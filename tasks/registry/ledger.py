@@ -20,7 +20,8 @@ TRIES = 100
 class Move(BaseModel):
     """What is to be written: an action that moves `alias` from one version to another, or only says so.
 
-    `subject` names what a decision was about, of a split the champion; `anchor`: the version is a high-water mark from here on;
+    `subject` names what a decision was about, or the champion beside which a split was set; `anchor`: the version is a
+    high-water mark from here on;
     `override`: a person promoted what the gate had not; `expires`: until when a question stays open or a split lasts;
     `share`: of the traffic that the split gives to the version, from 0 to 1."""
 
