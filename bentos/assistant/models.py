@@ -51,14 +51,16 @@ class Models:
         release = handle.release.release
         return wanted in (release, *(f"{release}-{name}" for name in self._offered(handle)))
 
-    async def find(self, wanted: str) -> Handle[Assistant]:
-        """The version behind a model's name. Problem 404 where there is none; what forbids to load it otherwise."""
+    async def find(self, wanted: str, answering: Callable[[], Handle[Assistant]]) -> Handle[Assistant]:
+        """The version behind a model's name; behind the release's own that which is `answering`.
+
+        Problem 404 where there is none; what forbids to load it otherwise."""
         handle = self.desk.serving()
         release = handle.release.release
         if not self.knows(wanted):
             raise unknown(wanted)
         if wanted == release:
-            return handle
+            return answering()
         name = wanted.removeprefix(f"{release}-")
         if name == BASE:
             return await self._opened(base_version(handle), partial(load_base, handle))

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import ExitStack, aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
@@ -26,7 +27,7 @@ from bentos.kit.leaving import while_there
 from bentos.kit.openapi import Described
 from bentos.kit.traces import Traces
 from tasks.errors import PenstockError
-from tasks.language.engines import Prompt
+from tasks.language.engines import Prompt, Said
 
 INLINE_CHARS = 16 << 10  # a longer prompt is read in a thread
 REQUESTS: dict[Kind, type[ChatRequest] | type[CompletionRequest]] = {"chat": ChatRequest, "text": CompletionRequest}
@@ -73,7 +74,7 @@ def generate(parts: Parts, kind: Kind) -> Handler:
         try:
             with ExitStack() as held:
                 with parts.coming.place(asked.model, asked.n or 1):
-                    handle = held.enter_context(await found(parts, request, asked.model, deadline))
+                    handle = held.enter_context(await found(parts, request, asked.model, asked.said, deadline))
                     limit, own = parts.desk.config.max_tokens, handle.model.release.generation
                     samplings = asked.samplings(own, limit)
                     writing = Writing(request, asked.model, handle, asked.said, samplings, bool(asked.stream), deadline)
@@ -90,11 +91,13 @@ def generate(parts: Parts, kind: Kind) -> Handler:
     return generate
 
 
-async def found(parts: Parts, request: Request, model: str, deadline: float) -> Handle[Assistant]:
+async def found(parts: Parts, request: Request, model: str, said: Said, deadline: float) -> Handle[Assistant]:
     """The version that the request names, which may have to be loaded first."""
+    opening = "" if isinstance(said, str) else next((one.content for one in said if one.role == "user"), "")
+    answering = partial(parts.desk.answering, request, opening)
     try:
         async with asyncio.timeout_at(deadline):
-            while (handle := await while_there(request, parts.models.find(model))).retired:
+            while (handle := await while_there(request, parts.models.find(model, answering))).retired:
                 pass  # another version took over meanwhile
             return handle
     except TimeoutError:

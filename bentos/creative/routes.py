@@ -75,7 +75,7 @@ def predict(desk: Desk[Creative]) -> Handler:
         body = await request.body()
         started = perf_counter()
         until = started + desk.config.timeout_s * LAST
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
             row = handle.model.reader.row(body)
             (found,) = await desk.apart(handle.model.judged, [row], words, drafts, until)
             if drafts and (picker := handle.model.picker):
@@ -93,7 +93,7 @@ def batch_predict(desk: Desk[Creative]) -> Handler:
         body = await request.body()
         started = perf_counter()
         until = started + desk.config.timeout_s * LAST
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
 
             def work() -> tuple[list[Row], list[Row]]:
                 rows = handle.model.reader.rows(body, desk.config.max_batch)

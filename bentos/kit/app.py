@@ -19,6 +19,7 @@ from bentos.kit.errors import REQUEST_ID, Problem
 from bentos.kit.feedback import feedback
 from bentos.kit.keys import CALLER
 from bentos.kit.lifecycle import Lifecycle
+from bentos.kit.split import answered
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -156,7 +157,7 @@ def guarded(desk: Desk[Any], operation: Operation) -> Handler:
             request.scope[CALLER] = desk.config.keys.caller(request.headers, scope, request.method)
         if takes_json and not _is_json(request.headers.get("content-type")):
             raise Problem(415, "The body must be JSON: send Content-Type: application/json.")
-        return await handler(request)
+        return await (handler(request) if desk.split is None else answered(request, handler))
 
     return call
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any, Generic
 
 import orjson
+from starlette.requests import Request
 
 from bentos.kit.config import Config
 from bentos.kit.errors import Problem
 from bentos.kit.handle import Handle, Loader, M
 from bentos.kit.metrics import Metrics
 from bentos.kit.shadow import Shadow
+from bentos.kit.split import Split
 from tasks.artifacts import Store, store_at
 from tasks.watching.log import Record, Writer, folder
 from tasks.watching.replicas import Heartbeat, beat, leave
@@ -51,6 +53,8 @@ class Desk(Generic[M]):
         self.refused: dict[tuple[str, str], Refusal] = {}
         self.log: Writer | None = None
         self.shadow = Shadow(self.metrics)
+        self.split: Split[M] | None = None
+        self.metrics.trial_failures.set_function(lambda: self.split.failures if self.split else 0)
         self.since = 0.0
         self.uploads: set[str] = set()  # paths whose body may be as large as a document
         self.heard: Callable[[Record], None] | None = None  # told of feedback, after it was logged
@@ -79,6 +83,12 @@ class Desk(Generic[M]):
             raise Problem(503, f"The service is not ready: {why}.", headers={"Retry-After": "1"})
         return self.handle
 
+    def answering(self, request: Request, opening: str = "") -> Handle[M]:
+        """The version that answers this request; of a conversation `opening` is its first message."""
+        if self.split is None:
+            return self.serving()
+        return self.split.chosen(request, opening) or self.serving()
+
     async def apart(self, work: Any, *arguments: Any) -> Any:
         """Run long work in a thread, so that short requests are answered meanwhile."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, work, *arguments)
@@ -90,6 +100,7 @@ class Desk(Generic[M]):
     def swap(self, handle: Handle[M]) -> None:
         """Let another version answer from the next request on; the old one ends with its last request."""
         old, self.handle = self.handle, handle
+        self.divide(None)
         self.since = time.time()
         release = handle.release.release
         if self.log is None or old is None or old.release.release != release:
@@ -107,6 +118,14 @@ class Desk(Generic[M]):
             self.log.close()
         config = self.config
         self.log = Writer(folder(config.root, release), config.replica, segment_s=config.segment_s)
+
+    def divide(self, split: Split[M] | None) -> None:
+        """Let a trial answer a share of the requests from the next one on, or none."""
+        old, self.split = self.split, split
+        if split is not None:
+            logger.info("v%s answers %g %% of the requests", split.handle.version, 100 * split.terms.share)
+        if old is not None and old.handle not in (self.handle, split and split.handle):
+            old.handle.retire()
 
     def refuse(self, version: str, alias: str, reason: str) -> None:
         if (alias, version) not in self.refused:
@@ -145,6 +164,8 @@ class Desk(Generic[M]):
     def readiness(self) -> tuple[int, dict[str, Any]]:
         """Status and body of /ready: 503 only where nothing can answer."""
         known = self.reasons if self.reasons or self.handle else {"starting": "no version is loaded yet"}
+        if self.split is not None and (failed := self.split.reason()):
+            known = known | {"trial": failed}
         reasons = [{"code": code, "message": message} for code, message in known.items()]
         if self.handle is None or self.vital & self.reasons.keys():
             return 503, {"status": "not ready", "reasons": reasons}
@@ -163,6 +184,7 @@ class Desk(Generic[M]):
             "since": self.since,
             "refused": [vars(one) for one in self.refused.values()],
             "shadow": self.shadow.version,
+            "split": self.split and {"version": self.split.handle.version, **self.split.terms.model_dump()},
             "replica": self.config.replica,
         }
 
@@ -200,6 +222,8 @@ class Desk(Generic[M]):
     def close(self) -> None:
         for end in self.ends:
             end()
+        if self.split is not None:
+            self.split.handle.model.close()
         self._writer.shutdown()
         if self.log is not None:
             self.log.close()

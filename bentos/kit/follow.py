@@ -4,21 +4,24 @@ import asyncio
 import logging
 import os
 import shutil
+import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bentos.kit.desk import Desk
 from bentos.kit.handle import Handle, load, read_release
+from bentos.kit.split import Split
 from tasks.errors import NotFound, PenstockError, Refused, Unavailable
-from tasks.registry.rest import RELEASE_DIGEST, Mlflow, VersionInfo
+from tasks.registry.rest import RELEASE_DIGEST, Mlflow, Terms, VersionInfo
 from tasks.watching.log import folder
 
 logger = logging.getLogger("penstock")
 
-CHALLENGER = "challenger"
-CHALLENGER_EVERY = 3  # polls of the followed alias per poll of the challenger's
-ADMITTED = ("champion", "staging", CHALLENGER)
+CHALLENGER, TRIAL = "challenger", "trial"
+BESIDE_EVERY = 3  # polls of the followed alias per poll of the challenger's or the trial's
+ADMITTED = ("champion", "staging", CHALLENGER, TRIAL)
 SLOWEST_S = 30.0
 KEPT_FOLDERS = 3
 OUTSIDE = "alias outside ledger"
@@ -31,6 +34,7 @@ class Follower:
         self.desk, self.registry, self.release, self.alias = desk, registry, release, alias
         self.interface: tuple[Any, ...] | None = None
         self._spurned: dict[str, int] = {}
+        self._hopeless = ""  # the ledger's entry of a split whose version cannot be loaded
 
     async def run(self) -> None:
         """Poll for ever; slower while the registry does not answer."""
@@ -40,16 +44,16 @@ class Follower:
             await asyncio.sleep(pause)
             pause = poll_s if await self.poll() else min(pause * 2, max(SLOWEST_S, poll_s))
 
-    async def run_challenger(self) -> None:
-        """The challenger in a loop of its own: however long it loads, the champion is followed meanwhile."""
+    async def run_beside(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Challenger and trial in loops of their own: however long they load, the champion is followed meanwhile."""
         while True:
             try:
-                await self.look_for_challenger()
+                await look()
             except Unavailable:
                 pass  # told by the champion's loop
-            except Exception:  # nothing about a challenger may end the loop
-                logger.exception("Following %s of %s failed", CHALLENGER, self.release)
-            await asyncio.sleep(self.desk.config.poll_s * CHALLENGER_EVERY)
+            except Exception:  # nothing about a version beside the champion may end the loop
+                logger.exception("Following what stands beside the %s of %s failed", self.alias, self.release)
+            await asyncio.sleep(self.desk.config.poll_s * BESIDE_EVERY)
 
     async def poll(self) -> bool:
         """One look; False where the registry could not be asked."""
@@ -77,7 +81,8 @@ class Follower:
         if self._spurned.get(self.alias) == named.version:
             return
         try:
-            desk.swap(await asyncio.to_thread(self.loaded, named, self.alias))
+            tried = self._tried(named)
+            desk.swap(tried if tried is not None else await asyncio.to_thread(self.loaded, named, self.alias))
         except (Unavailable, NotFound):
             raise
         except PenstockError as error:
@@ -121,6 +126,62 @@ class Follower:
         log = folder(config.root, self.release)
         await self.desk.shadow.start(where, str(named.version), name, log, f"{config.replica}-shadow")
 
+    async def look_for_trial(self) -> None:
+        """Let the version that the alias `trial` names answer its share, for as long as the split lasts."""
+        desk = self.desk
+        if desk.split is not None and desk.split.over:
+            desk.divide(None)
+        if desk.handle is None or "registry" in desk.reasons:
+            return
+        named = await asyncio.to_thread(self.registry.alias, self.release, TRIAL)
+        terms = self._in_force(named)
+        if named is None or terms is None:
+            desk.divide(None)
+            outside = named is not None and not named.admitted(TRIAL)
+            self._told_of_trial(f"{OUTSIDE}: it was moved by hand; run `split --off`" if outside else None)
+        elif terms.entry != self._hopeless and (desk.split is None or desk.split.terms != terms):
+            try:
+                handle = await self._beside(named)
+            except (Unavailable, NotFound):
+                raise
+            except PenstockError as error:
+                desk.divide(None)
+                self._hopeless = terms.entry
+                self._refuse(named, TRIAL, error)
+                self._told_of_trial(f"v{named.version} answers nothing of its share: {error}")
+                return
+            self._told_of_trial(None)
+            desk.divide(Split(handle, terms))
+            if self._in_force(named) is None:  # another version took over while this one was loaded
+                desk.divide(None)
+
+    async def _beside(self, named: VersionInfo) -> Handle[Any]:
+        """The trial of before, where only its share is another one; else the version, loaded."""
+        split = self.desk.split
+        if split is not None and self._same(split.handle, named):
+            return split.handle
+        return await asyncio.to_thread(self.loaded, named, TRIAL)
+
+    def _in_force(self, named: VersionInfo | None) -> Terms | None:
+        """The terms of the split that the ledger put on the version, for as long as it is not over."""
+        terms = named.terms(TRIAL) if named else None
+        if terms is None or self.desk.handle is None or time.time() >= terms.until:
+            return None
+        return terms if terms.against == self.desk.handle.version else None
+
+    def _tried(self, named: VersionInfo) -> Handle[Any] | None:
+        """The trial, where it is what the followed alias names now: it is not loaded again."""
+        split = self.desk.split
+        if split is None or not self._same(split.handle, named) or not named.admitted(self.alias):
+            return None
+        split.handle.tags = named.tags
+        return split.handle
+
+    def _told_of_trial(self, reason: str | None) -> None:
+        self.desk.reasons.pop(TRIAL, None)
+        if reason is not None:
+            self.desk.reasons[TRIAL] = reason
+
     def named(self, name: str) -> tuple[VersionInfo, str]:
         """The version that `challenger`, or a number such as `v3`, names, and the alias that the ledger had put on it.
 
@@ -157,6 +218,8 @@ class Follower:
         """Keep the folders that were asked for last, and those in use: what is gone can be fetched again."""
         desk = self.desk
         used = desk.lent | ({desk.handle.folder} if desk.handle else set())
+        if desk.split is not None:
+            used.add(desk.split.handle.folder)
         if desk.shadow.version:
             used.add(desk.downloads(self.release, desk.shadow.version))
         with suppress(FileNotFoundError):  # another worker prunes, too

@@ -91,7 +91,8 @@ class Lifecycle:
         if self.desk.handle is None and baked is not None:
             await self._load(baked)
             self.desk.reasons["baked"] = f"the baked version answers until {alias} can be followed"
-        self.tasks += [asyncio.create_task(follower.run()), asyncio.create_task(follower.run_challenger())]
+        beside = (follower.look_for_challenger, follower.look_for_trial)
+        self.tasks += [asyncio.create_task(work) for work in (follower.run(), *map(follower.run_beside, beside))]
 
     async def _load(self, folder: Path) -> None:
         """Serve a folder: a local one, or the one baked into the bento."""

@@ -31,6 +31,7 @@ class Metrics:
         self.swaps = Counter("penstock_swaps", "Versions swapped in while serving", registry=registry)
         self.refusals = Counter("penstock_refused_versions", "Versions refused by the self-test", registry=registry)
         self.shadow_dropped = Counter("penstock_shadow_dropped", "Records lost to a slow shadow", registry=registry)
+        self.trial_failures = Gauge("penstock_trial_failures", "Requests that the trial failed on", registry=registry)
         self.log_lost = Counter("penstock_log_lost", "Records that could not be logged", registry=registry)
         self.feedback = Counter(
             "penstock_feedback", "Feedback, by what it says", ("said", "version"), registry=registry

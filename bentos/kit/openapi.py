@@ -40,6 +40,7 @@ class Info(BaseModel):
     since: float
     refused: list[dict[str, Any]]
     shadow: str | None
+    split: dict[str, Any] | None
     replica: str
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bentos.kit.app import Handler, Operation
 from bentos.kit.desk import Desk
 from bentos.kit.errors import Problem
+from bentos.kit.handle import Handle
 from bentos.rag.access import sees, tenants
 from bentos.rag.model import Rag
 from bentos.rag.withheld import Withheld
@@ -51,7 +52,7 @@ def show(desk: Desk[Rag], withheld: Withheld) -> Handler:
         document, page = request.query_params.get("document", ""), request.query_params.get("page", "")
         if not document or not NUMBER.fullmatch(page):
             raise Problem(422, "Name a document and a page from 1 on: /v1/pages?document=guide.pdf&page=1.")
-        with desk.serving() as handle:
+        with shown_by(desk, document) as handle:
             known = handle.model.shelf.get(document)
             hidden = known is None or not sees(tenants(desk, request), known.tenant)
             if hidden or document in await withheld.paths(handle.model):
@@ -63,6 +64,14 @@ def show(desk: Desk[Rag], withheld: Withheld) -> Handler:
         return Response(data, headers=headers, media_type=media)
 
     return show
+
+
+def shown_by(desk: Desk[Rag], document: str) -> Handle[Rag]:
+    """The version that serves, or the trial where it alone knows the document: its answers cite it, too."""
+    serving = desk.serving()
+    if desk.split is not None and document not in serving.model.shelf:
+        return desk.split.handle
+    return serving
 
 
 def picture(model: Rag, document: str, page: int) -> tuple[bytes, str, str]:

@@ -60,14 +60,14 @@ async def body(request: Request, kind: type[B]) -> B:
 def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld, health: Health) -> Handler:
     async def ask(request: Request) -> Response:
         question = await body(request, Question)
-        with desk.serving() as handle:
+        with desk.answering(request, question.opening) as handle:
             seen = await filters(desk, request, handle.model, question.filters, withheld)
             told_before = tuple(Message(**one.model_dump()) for one in question.messages or ())
             given = Ask(question=question.question, messages=told_before or None, filters=seen, top_k=question.top_k)
             asked = log.Asked(request, question, given)
             if question.stream:
                 return await streamed(request, events(desk, traces, health, handle, asked), desk.config.timeout_s)
-            async with health.watched(handle.model, INDEX, MODEL):
+            async with health.watched(handle, INDEX, MODEL):
                 found = await desk.outside(handle.model.ask, given)
             await log.keep(desk, traces, handle, asked, found)
         return answer(told(found, handle, request))
@@ -80,7 +80,7 @@ async def events(desk: Desk[Rag], traces: Traces, health: Health, handle: Handle
     with handle:
         pieces: Iterator[str | Answer] = handle.model.stream(asked.ask)
         while True:
-            async with health.watched(handle.model, INDEX, MODEL):
+            async with health.watched(handle, INDEX, MODEL):
                 found = await desk.outside(next, pieces, None)
             if found is None:
                 return
@@ -104,9 +104,9 @@ def told(found: Answer, handle: Handle[Rag], request: Request) -> dict[str, Any]
 def search(desk: Desk[Rag], withheld: Withheld, health: Health) -> Handler:
     async def search(request: Request) -> Response:
         query = await body(request, Query)
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
             seen = await filters(desk, request, handle.model, query.filters, withheld)
-            async with health.watched(handle.model, INDEX):
+            async with health.watched(handle, INDEX):
                 hits = await desk.apart(handle.model.search, query.query, query.top_k, seen)
         results = [citation.model_dump() for citation in citations(hits)]
         return answer({"results": results, "version": handle.version, "request_id": request_id(request)})

@@ -98,6 +98,11 @@ class Question(Strict):
     def text(self) -> str:
         return self.messages[-1].content if self.messages else self.question
 
+    @property
+    def opening(self) -> str:
+        """What a conversation began with; empty for a question alone."""
+        return self.messages[0].content if self.messages else ""
+
 
 class Query(Strict):
     """What to look for."""

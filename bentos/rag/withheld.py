@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from bentos.kit.desk import Desk
 from bentos.rag.model import Rag
@@ -38,7 +39,7 @@ class Withheld:
         self._until = 0.0
         self._changes = 0  # a look that began before the last of them is worth nothing
         self._look: asyncio.Task[None] | None = None
-        self._told: tuple[Rag, Gone, frozenset[str]] | None = None
+        self._told: WeakKeyDictionary[Rag, tuple[Gone, frozenset[str]]] = WeakKeyDictionary()
 
     async def paths(self, model: Rag) -> frozenset[str]:
         """The indexed documents that nobody may see any more; Unavailable where that was never known."""
@@ -49,10 +50,11 @@ class Withheld:
             await self._looked()
         if self._gone is None:
             raise Unavailable(f"Which documents were deleted is not known: {self.desk.reasons.get(CODE, 'ask again')}.")
-        if self._told is None or self._told[0] is not model or self._told[1] is not self._gone:
+        told = self._told.get(model)
+        if told is None or told[0] is not self._gone:
             gone = frozenset(path for path, one in model.shelf.items() if self._gone.holds(path, one.revision))
-            self._told = model, self._gone, gone
-        return self._told[2]
+            self._told[model] = told = self._gone, gone
+        return told[1]
 
     def stale(self) -> None:
         """Look again at the next question."""

@@ -38,7 +38,7 @@ def app(desk: Desk[Tabular]) -> FastAPI:
 def predict(desk: Desk[Tabular]) -> Handler:
     async def predict(request: Request) -> Response:
         body = await request.body()
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
             started = perf_counter()
             row = handle.model.reader.row(body)
             found = handle.model.answer(row)
@@ -51,7 +51,7 @@ def predict(desk: Desk[Tabular]) -> Handler:
 def batch_predict(desk: Desk[Tabular]) -> Handler:
     async def batch_predict(request: Request) -> Response:
         body = await request.body()
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
             started = perf_counter()
             work = handle.model.answers
             most = desk.config.max_batch
@@ -65,7 +65,7 @@ def batch_predict(desk: Desk[Tabular]) -> Handler:
 def explain(desk: Desk[Tabular]) -> Handler:
     async def explain(request: Request) -> Response:
         body = await request.body()
-        with desk.serving() as handle:
+        with desk.answering(request) as handle:
             found = await desk.apart(handle.model.predictor.explain, handle.model.reader.row(body))
         return answer({**found, "version": handle.version, "request_id": request_id(request)})
 

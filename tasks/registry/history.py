@@ -85,9 +85,27 @@ def pending(entries: Sequence[Entry], now: datetime | None = None) -> list[Entry
 
 
 def waiting(entries: Sequence[Entry]) -> set[int]:
-    """Versions that may become champion, or are watched: in staging, challenger, pending."""
-    named = {holder(entries, "staging"), holder(entries, "challenger"), *(one.to_version for one in pending(entries))}
+    """Versions that may become champion, or are watched: in staging, challenger, trial, pending."""
+    held = {holder(entries, "staging"), holder(entries, "challenger"), holder(entries, "trial")}
+    named = held | {one.to_version for one in pending(entries)}
     return {version for version in named if version is not None} - forgotten(entries)
+
+
+def split(entries: Sequence[Entry]) -> Entry | None:
+    """The split that was not ended yet, its time over or not."""
+    last = last_move(entries, "trial")
+    return last if last is not None and last.to_version is not None else None
+
+
+def split_end(entries: Sequence[Entry], now: datetime | None = None) -> str | None:
+    """Why the split is over that nobody ended yet; None where it goes on, or where there is none."""
+    open_, reign = split(entries), last_move(entries, "champion")
+    if open_ is None or reign is None:
+        return None
+    if reign.number > open_.number:
+        return f"version {reign.to_version} became champion"
+    moment = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    return "its time is over" if (open_.expires or "") <= moment else None
 
 
 def decided(entries: Sequence[Entry], subject: str) -> Entry | None:

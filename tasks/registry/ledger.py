@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from tasks.artifacts import Store, canonical, sha256
 from tasks.errors import Refused
 
-Action = Literal["stage", "promote", "refuse", "ask", "shadow", "unshadow", "roll back", "back out", "adopt", "forget"]
-Alias = Literal["champion", "staging", "challenger"]
+Action = Literal[
+    "stage", "promote", "refuse", "ask", "shadow", "unshadow", "split", "unsplit", "roll back", "back out", "adopt",
+    "forget",
+]  # fmt: skip
+Alias = Literal["champion", "staging", "challenger", "trial"]
 TRIES = 100
 
 
 class Move(BaseModel):
     """What is to be written: an action that moves `alias` from one version to another, or only says so.
 
-    `subject` names what a decision was about; `anchor`: the version is a high-water mark from here on;
-    `override`: a person promoted what the gate had not; `expires`: until when a question stays open."""
+    `subject` names what a decision was about, or the champion beside which a split was set; `anchor`: the version is a
+    high-water mark from here on;
+    `override`: a person promoted what the gate had not; `expires`: until when a question stays open or a split lasts;
+    `share`: of the traffic that the split gives to the version, from 0 to 1."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -31,6 +36,7 @@ class Move(BaseModel):
     anchor: bool = False
     override: bool = False
     expires: str | None = None
+    share: float | None = None
     note: str = ""
 
 
@@ -45,8 +51,14 @@ class Entry(Move):
     previous: str
     digest: str = ""
 
+    def written(self) -> dict[str, Any]:
+        """The entry as it is kept; without `share` where there is none, as in entries that are older than it."""
+        return self.model_dump(mode="json", exclude={"share"} if self.share is None else None)
+
     def sealed(self) -> str:
-        return sha256(canonical(self.model_dump(mode="json", exclude={"digest"})))
+        told = self.written()
+        del told["digest"]
+        return sha256(canonical(told))
 
 
 def entries(store: Store, release: str) -> list[Entry]:
@@ -88,7 +100,7 @@ def append(store: Store, release: str, who: str, choose: Callable[[list[Entry]],
         if move is None:
             return None
         entry = _next(found, move, release, who)
-        if store.create(f"ledger/{release}/{entry.number:06}.json", canonical(entry.model_dump(mode="json"))):
+        if store.create(f"ledger/{release}/{entry.number:06}.json", canonical(entry.written())):
             return entry
     raise Refused(f"The ledger of {release} in {store.root} is being written too fast; try again in a moment.")
 

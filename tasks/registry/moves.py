@@ -3,14 +3,15 @@
 Every step may be repeated, so a run that was killed anywhere in between is finished by the next one."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from tasks.registry import history
 from tasks.registry.aliases import Book
 from tasks.registry.ledger import Alias, Entry
-from tasks.registry.rest import VersionInfo, ledger_tag
+from tasks.registry.rest import SPLIT, Terms, VersionInfo, ledger_tag
 
-ALIASES: tuple[Alias, ...] = ("staging", "champion", "challenger")
+ALIASES: tuple[Alias, ...] = ("staging", "champion", "challenger", "trial")
 Standing = Literal["settled", "interrupted", "outside"]
 
 
@@ -29,10 +30,20 @@ def finish(book: Book, entry: Entry) -> None:
     if new is None:
         book.delete_alias(entry.release, alias)
     else:
+        if terms := terms_of(entry):
+            book.set_tag(entry.release, new, SPLIT, terms.model_dump_json())
         book.set_tag(entry.release, new, tag, entry.digest)
         book.set_alias(entry.release, alias, new)
     if entry.from_version is not None and entry.from_version != new:
         book.delete_tag(entry.release, entry.from_version, tag)
+
+
+def terms_of(entry: Entry) -> Terms | None:
+    """What a split's entry tells the services; None of any other entry."""
+    if entry.share is None or entry.expires is None:
+        return None
+    until = datetime.fromisoformat(entry.expires).timestamp()
+    return Terms(against=entry.subject or "", share=entry.share, until=until, entry=entry.digest)
 
 
 def settle(book: Book, release: str, entries: list[Entry]) -> Settled:

@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 from tasks.artifacts import Store, canonical, sha256
+from tasks.errors import Refused
 from tasks.registry import history, records
 from tasks.registry.gate import Decision, Evidence, rolled_back_check
-from tasks.registry.ledger import Entry, Move
+from tasks.registry.ledger import Alias, Entry, Move
 from tasks.registry.recipes import Recipe
 
 
@@ -51,11 +52,49 @@ def approved(asked: Entry | None, champion: int | None, version: int, note: str)
     )
 
 
+def adopted(alias: Alias, written: int | None, at: int | None, note: str) -> Move:
+    """The move of an alias that a person made by hand, as the ledger takes it over."""
+    facts = {"alias": alias, "from_version": written, "to_version": at, "note": note}
+    return Move.model_validate(facts | {"action": "adopt", "anchor": True, "override": True})
+
+
+def split(entries: list[Entry], version: int, share: float, days: float, note: str) -> Move:
+    """A share of the traffic for a version, for a time."""
+    until = (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="seconds")
+    facts = {"from_version": history.holder(entries, "trial"), "to_version": version, "note": note}
+    terms = {"subject": str(history.champion(entries)), "share": share, "expires": until}
+    return Move.model_validate(facts | terms | {"action": "split", "alias": "trial"})
+
+
+def unsplit(entries: list[Entry], note: str) -> Move:
+    return Move(action="unsplit", alias="trial", from_version=history.holder(entries, "trial"), note=note)
+
+
+def beside(entries: list[Entry], release: str, version: int) -> None:
+    """Refused where there is no other version that answers, with which this one could be compared."""
+    champion = history.champion(entries)
+    if champion is None:
+        raise Refused(f"{release} has no champion yet, with which version {version} could be compared; promote one.")
+    if version == champion:
+        raise Refused(
+            f"Version {version} of {release} is the champion: it answers all requests already, and has nothing to be "
+            "compared with. Name another version, as `penstock history` lists them."
+        )
+
+
 def withdrawn(decision: Decision, release: str, candidate: int) -> Decision:
     """The decision as it stands for a version that was rolled back or backed out since."""
     reasons = [*(reason for reason in decision.reasons if reason.name != "rolled back")]
     check = rolled_back_check(release, candidate)
     return decision.model_copy(update={"promote": False, "ask": False, "reasons": [*reasons, check]})
+
+
+def no_way_back(release: str) -> Refused:
+    return Refused(
+        f"{release} has no earlier champion that was never withdrawn; nothing was changed. "
+        f"`penstock history {release}` lists its versions, and "
+        f"`penstock approve {release} VERSION --override` promotes any that was not forgotten."
+    )
 
 
 def not_pending(store: Store, release: str, entries: list[Entry], version: int) -> str:

@@ -1,6 +1,7 @@
 """Version records and decisions in the store: what reads need, so that `history` starts no server."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,7 @@ from tasks.artifacts import Artifact, Store, canonical
 from tasks.errors import NotFound, Refused
 from tasks.registry import history, ledger
 from tasks.registry.gate import Decision, Evidence
+from tasks.registry.ledger import Entry
 from tasks.statistics import Interval
 
 
@@ -87,6 +89,15 @@ def in_force(store: Store, release: str, number: int) -> Verdict | None:
     return decision(store, release, entries[-1].decision or "") if entries else None
 
 
+def split_of(entries: Sequence[Entry]) -> dict[str, Any] | None:
+    """The split that was not ended yet: what it was set to, and why it is `over` all the same."""
+    entry = history.split(entries)
+    if entry is None:
+        return None
+    told = {"version": entry.to_version, "against": entry.subject, "share": entry.share, "since": entry.when}
+    return told | {"until": entry.expires, "over": history.split_end(entries)}
+
+
 def overview(store: Store, release: str) -> dict[str, Any]:
     """What `history --json` prints; the champion is the ledger's."""
     entries = ledger.entries(store, release)
@@ -96,6 +107,8 @@ def overview(store: Store, release: str) -> dict[str, Any]:
         "champion": history.champion(entries),
         "staging": history.holder(entries, "staging"),
         "challenger": history.holder(entries, "challenger"),
+        "trial": history.holder(entries, "trial"),
+        "split": split_of(entries),
         "pending": [entry.to_version for entry in history.pending(entries)],
         "versions": [
             json.loads(record.model_dump_json(exclude={"folder", "plots"}))

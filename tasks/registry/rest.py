@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tasks.artifacts import checked_join, file_sha256, put_in_place, sha256
 from tasks.errors import BadInput, NotFound, Refused, Unavailable
 
 RELEASE = "release.json"
 RELEASE_DIGEST = "penstock.release_digest"
+SPLIT = "penstock.split"
 TIMEOUT = httpx.Timeout(10, connect=2)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # an alias that is not set answers with the second
@@ -22,6 +23,18 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # an alias that
 def ledger_tag(alias: str) -> str:
     """The tag that holds the digest of the ledger entry which put the alias on the version."""
     return f"penstock.ledger.{alias}"
+
+
+class Terms(BaseModel):
+    """Of a split, in a tag of its version: the share (0 to 1) of the traffic that the version takes from the champion
+    `against`, `until` when (seconds since the epoch), by which `entry` of the ledger."""
+
+    model_config = ConfigDict(frozen=True)
+
+    against: str
+    share: float
+    until: float
+    entry: str
 
 
 class VersionInfo(BaseModel):
@@ -37,6 +50,14 @@ class VersionInfo(BaseModel):
     def admitted(self, alias: str) -> bool:
         """Whether the ledger put the alias here; an alias moved by hand is outside the ledger, and not served."""
         return ledger_tag(alias) in self.tags
+
+    def terms(self, alias: str) -> Terms | None:
+        """Those of the split that put the alias here; None where the ledger wrote none, or others."""
+        try:
+            terms = Terms.model_validate_json(self.tags.get(SPLIT, ""))
+        except ValidationError:
+            return None
+        return terms if self.tags.get(ledger_tag(alias)) == terms.entry else None
 
 
 class Mlflow:

@@ -105,11 +105,7 @@ class Road:
             at = settled.outside.get("champion", now)
             target = now if at != now else history.last_good(entries)
             if target is None or at is None:
-                raise Refused(
-                    f"{self.release} has no earlier champion that was never withdrawn; nothing was changed. "
-                    f"`penstock history {self.release}` lists its versions, and "
-                    f"`penstock approve {self.release} VERSION --override` promotes any that was not forgotten."
-                )
+                raise offers.no_way_back(self.release)
             left = at if at == now else None  # a version that a person moved the alias to is not withdrawn by that
             self._write(Move(action="roll back", alias="champion", from_version=left, to_version=target, note=note))
             return self._outcome(target, "moved", f"is the champion again, in the place of version {at}")
@@ -122,14 +118,27 @@ class Road:
                 return self._outcome(version, "nothing to do", "is the challenger already")
             if version is not None:
                 self._usable(version, entries)
-            if version is not None and version == history.champion(entries):
-                raise Refused(
-                    f"Version {version} of {self.release} is the champion: it answers all requests already, and has "
-                    "nothing to be compared with. Name another version, as `penstock history` lists them."
-                )
+                offers.beside(entries, self.release, version)
             action: ledger.Action = "unshadow" if version is None else "shadow"
             self._write(Move(action=action, alias="challenger", from_version=old, to_version=version, note=note))
             return self._outcome(version, "moved", "is the challenger")
+
+    def split(self, version: int, share: float, days: float, note: str = "") -> Outcome:
+        """Let a version answer a share (0 to 1) of the traffic for so many days, beside the champion of today."""
+        with self._travel("champion") as (entries, _):
+            self._usable(version, entries)
+            offers.beside(entries, self.release, version)
+            self._write(offers.split(entries, version, share, days, note))
+            return self._outcome(version, "moved", f"answers {100 * share:g} % of the requests for {days:g} days")
+
+    def unsplit(self, note: str = "") -> Outcome:
+        """Let the champion answer all requests again."""
+        with self._travel() as (entries, settled):
+            trial = history.holder(entries, "trial")
+            if trial is None and "trial" not in settled.outside:
+                return self._outcome(None, "nothing to do", "shares the traffic with the champion")
+            self._write(offers.unsplit(entries, note))
+            return self._outcome(trial, "moved", "answers no requests beside the champion any more")
 
     def adopt(self, note: str = "", alias: Alias = "champion") -> Outcome:
         """Write into the ledger where a person moved an alias."""
@@ -140,17 +149,7 @@ class Road:
             at = settled.outside[alias]
             if at is not None:
                 self._usable(at, entries)
-            self._write(
-                Move(
-                    action="adopt",
-                    alias=alias,
-                    from_version=written,
-                    to_version=at,
-                    anchor=True,
-                    override=True,
-                    note=note,
-                )
-            )
+            self._write(offers.adopted(alias, written, at, note))
             return self._outcome(at, "moved", f"was adopted as {alias}")
 
     def forget(self, versions: Iterable[int], note: str) -> list[int]:
@@ -164,7 +163,7 @@ class Road:
                 raise Refused(f"Version {champion} of {self.release} is the champion; promote one without it first.")
             for version in gone:
                 self._write(Move(action="forget", from_version=version, note=note))
-            heirs: dict[Alias, int | None] = {"staging": champion, "challenger": None}
+            heirs: dict[Alias, int | None] = {"staging": champion, "challenger": None, "trial": None}
             for alias, heir in heirs.items():
                 held = history.holder(entries, alias)
                 if held in history.forgotten(ledger.entries(self.store, self.release)):
@@ -195,6 +194,7 @@ class Road:
             settled = moves.settle(self.book, self.release, entries)
             for entry in settled.finished:
                 history.mark_settled(self.store, entry)
+            entries = self._tidied(entries)
             if needs in settled.outside:
                 raise Refused(
                     f"The alias {needs} of {self.release} is outside the ledger: it was moved by hand to "
@@ -253,6 +253,16 @@ class Road:
         if entry is not None and entry.alias is not None:
             moves.finish(self.book, entry)
             history.mark_settled(self.store, entry)
+            if entry.alias == "champion":
+                self._tidied(ledger.entries(self.store, self.release))
+
+    def _tidied(self, entries: list[Entry]) -> list[Entry]:
+        """All entries, after a split was ended whose time is over, or whose champion is another one."""
+        over = history.split_end(entries)
+        if over is None:
+            return entries
+        self._write(offers.unsplit(entries, over))
+        return ledger.entries(self.store, self.release)
 
     def _smoked(self, version: int) -> Outcome:
         """Try the champion once per promotion, as a service would load it; where it fails, the alias goes back."""

@@ -11,7 +11,7 @@ from tasks.registry import history, ledger, moves, records
 from tasks.registry.aliases import Registry
 from tasks.registry.gate import decision_digest
 from tasks.registry.ledger import Entry
-from tasks.registry.rest import RELEASE_DIGEST, faults
+from tasks.registry.rest import RELEASE_DIGEST, SPLIT, faults
 
 
 def verify(store: Store, release: str, registry: Registry | None) -> list[str]:
@@ -68,6 +68,10 @@ def _registry(store: Store, release: str, entries: list[Entry], registry: Regist
             should = entry.to_version if entry else None
             mend = "`penstock adopt` or `rollback` settles it" if standing == "outside" else "the next run finishes it"
             yield f"The alias {alias} is at version {at}, by the ledger it is {should} ({standing}): {mend}."
+    split = history.split(entries)
+    for info in versions:
+        if split and info.version == split.to_version and info.terms("trial") != moves.terms_of(split):
+            yield f"Version {info.version}: its tag {SPLIT} in MLflow is not what the ledger says; set the split again."
     kept = {record.version: record for record in records.versions(store, release)}
     yield from (f"Version {number} is not in MLflow." for number in kept.keys() - {info.version for info in versions})
     for info in versions:

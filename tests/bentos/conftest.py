@@ -27,6 +27,7 @@ from bentos.kit.shell import Shell
 from bentos.tabular import routes
 from bentos.tabular.model import Tabular, load_tabular
 from tasks.artifacts import file_sha256
+from tasks.registry.rest import SPLIT, Terms
 from tasks.tables.models import Card, LinearFile, dump, write_model
 from tasks.tables.predictor import Predictor
 from tasks.tables.transform import Column, Transform
@@ -105,6 +106,12 @@ class Registry:
         if ledger:
             self.versions[number]["tags"][f"penstock.ledger.{alias}"] = "e" * 64
         self.aliases[alias] = number
+
+    def split(self, number: int, share: float, against: int = 1, seconds: float = 3600, entry: str = "e" * 64) -> None:
+        """As the road does, too: the terms, the tag, the alias."""
+        terms = Terms(against=str(against), share=share, until=time.time() + seconds, entry=entry)
+        self.versions[number]["tags"] |= {SPLIT: terms.model_dump_json(), "penstock.ledger.trial": entry}
+        self.aliases["trial"] = number
 
     def told(self, number: int) -> dict[str, Any]:
         tags = [{"key": key, "value": value} for key, value in self.versions[number]["tags"].items()]

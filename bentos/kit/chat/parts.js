@@ -26,8 +26,12 @@ export async function call(path, options = {}) {
   throw new Failure(response.status, await response.json().catch(() => null));
 }
 
+// while two versions share the questions, a conversation stays with one of them
+const session = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const headers = { "Content-Type": "application/json", "X-Session-ID": session };
+
 export const send = (path, body, options = {}) =>
-  call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), ...options });
+  call(path, { method: "POST", headers, body: JSON.stringify(body), ...options });
 
 export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
