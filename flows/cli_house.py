@@ -10,7 +10,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (demo, up, down, status, deploy, config):
+    for command in (demo, up, down, status, deploy, metrics, config):
         app.command()(command)
 
 
@@ -48,6 +48,13 @@ def deploy() -> None:
     from flows import running
 
     running.deploy(load())
+
+
+def metrics() -> None:
+    """Metrics of releases and runs for Prometheus, until Ctrl-C."""
+    from flows import running
+
+    running.metrics(load())
 
 
 def config(json: Json = False) -> None:

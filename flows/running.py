@@ -66,6 +66,14 @@ def deploy(settings: Settings) -> None:
     console.out.print(automations.tell_of_runs(settings))
 
 
+def metrics(settings: Settings) -> None:
+    """Metrics of releases and runs for Prometheus, until Ctrl-C; no server is started for them."""
+    os.environ.update(servers.environment(settings))  # Prefect reads it when it is imported
+    from flows.metrics import serve
+
+    serve(settings)
+
+
 def move(settings: Settings, name: str, act: Callable[[Road], Outcome]) -> Outcome:
     """One step on a release's road, told on the console."""
     recipe_of(name, settings)

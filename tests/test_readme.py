@@ -113,7 +113,7 @@ def test_every_setting_that_is_named_exists(name: str) -> None:
 
 def test_the_ports_are_the_defaults() -> None:
     told = re.findall(rf"^\| (\d+) \| `{PREFIX}(\w+)` \|", README, re.MULTILINE)
-    assert len(told) == 3
+    assert len(told) == 4
     assert {name.lower(): int(port) for port, name in told} == {
         name: field.default for name, field in Settings.model_fields.items() if name.endswith("port")
     }
