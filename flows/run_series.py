@@ -17,6 +17,7 @@ RUNS: Table = {
     "penstock_run_duration_seconds": ("Duration of the last run that ended", ("deployment",)),
     "penstock_run_end_timestamp_seconds": ("End of the last run that ended", ("deployment",)),
     "penstock_run_success_timestamp_seconds": ("End of the last run that completed", ("deployment",)),
+    "penstock_run_start_timestamp_seconds": ("Start of the last run", ("deployment",)),
     "penstock_run_retries": ("Retries of the last run", ("deployment",)),
     "penstock_run_lateness_seconds": ("From when the last run should have started to its start", ("deployment",)),
     "penstock_run_tasks": ("Tasks of the last run", ("deployment",)),
@@ -59,6 +60,8 @@ def last_series(client: SyncPrefectClient, name: str, run: FlowRun) -> Iterator[
     """Of the run that started last, ended or not."""
     yield "penstock_run_state", (name, str(run.state_name)), 1
     yield "penstock_run_retries", (name,), max(run.run_count - 1, 0)
+    if run.start_time:
+        yield "penstock_run_start_timestamp_seconds", (name,), run.start_time.timestamp()
     if run.start_time and run.expected_start_time:
         lateness = (run.start_time - run.expected_start_time).total_seconds()
         yield "penstock_run_lateness_seconds", (name,), max(lateness, 0.0)
