@@ -153,7 +153,9 @@ def _words(verdict: Verdict) -> str:
     lines = [f"{verdict.window_rows} rows against {verdict.reference_rows} of the reference."]
     lines += [f"- {reason}" for reason in verdict.reasons]
     if verdict.joint and not verdict.joint.exceeds:
-        lines.append(f"- all columns together: AUC {verdict.joint.auc}, whose lower bound is below {verdict.joint.floor}")
+        lines.append(
+            f"- all columns together: AUC {verdict.joint.auc}, whose lower bound is below {verdict.joint.floor}"
+        )
     lines += [f"- {name}: {why}" for name, why in verdict.untested.items()]
     return "\n".join(lines)
 
@@ -186,7 +188,9 @@ def _panels() -> list[Any]:
     share = PanelMetric(metric="DriftedColumnsCount", metric_labels={"value_type": "share"}, legend="share")
     effects = PanelMetric(metric="ValueDrift", legend="{{column}}")
     return [
-        text_panel("Drift by window", "Joint drift shows in a run's tags and verdict, not in the share of its columns."),
+        text_panel(
+            "Drift by window", "Joint drift shows in a run's tags and verdict, not in the share of its columns."
+        ),
         line_plot_panel("Share of drifted columns", [share]),
         line_plot_panel("Effect by column", [effects], "KS D for numbers (floor 0.05), PSI for levels (floor 0.02)"),
     ]
