@@ -112,9 +112,7 @@ def answer(settings: Settings, load: Load, url: str, before: Path, number: int) 
     load.wait(2 * WINDOW)
     time.sleep(2)
     watching.watch(NAME, settings)
-    console.out.print(
-        "A training that leaves the eighth quarter out is refused now:"
-    )
+    console.out.print("A training that leaves the eighth quarter out is refused now:")
     train(Order(release=NAME, files=[str(before)], seed=1), settings)
 
 
