@@ -65,8 +65,8 @@ def _numbers(column: pa.ChunkedArray) -> Values:
     column = _decoded(column)
     if pa.types.is_duration(column.type):
         column = column.cast(pa.int64())
-    numbers: Values = column.cast(pa.float64(), safe=False).to_numpy()
-    return np.asarray(np.clip(numbers, -LARGEST, LARGEST))
+    values: Values = column.cast(pa.float64(), safe=False).to_numpy()
+    return np.clip(values, -LARGEST, LARGEST)
 
 
 def _vectors(column: pa.ChunkedArray) -> Values:

@@ -29,25 +29,23 @@ def runs(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(file.read_bytes()) for file in files]
 
 
-def values(run: dict[str, Any], metric: str) -> list[dict[str, Any]]:
-    every = run["metric_results"].values()
-    return [one for one in every if one["metric_value_location"]["metric"]["type"].endswith(metric)]
+def effects(run: dict[str, Any]) -> dict[str, float]:
+    """The value of each column's metric, as the UI plots it."""
+    metrics = [(one["metric_value_location"]["metric"]["params"], one) for one in run["metric_results"].values()]
+    return {params["column"]: one["value"] for params, one in metrics if params["type"].endswith("ValueDrift")}
 
 
 def test_the_page_has_our_verdict_on_every_column(tmp_path: Path) -> None:
     window = put(table(900, 2, shift=0.3), "when", [AT] * 900)
     found = write(window, tmp_path)
     page = (tmp_path / "window 1.html").read_text(encoding="utf-8")
-    assert "Verdict: drift" in page and found.reasons[0].split(" (")[0] in json.dumps(page, ensure_ascii=False)
+    assert "Verdict: drift" in page and json.dumps(found.reasons[0])[1:-1] in page
     assert "<script src=" not in page and "<link " not in page  # nothing is fetched when it is opened
     (run,) = runs(tmp_path)
     assert run["tags"] == ["drift"] and run["metadata"]["drifted columns"] == "size"
     assert run["name"] == "window 1" and run["timestamp"].startswith("2026-03-01")
-    effects = {test.column: test.effect for test in found.tests if test.of == "values"}
-    told = {
-        one["metric_value_location"]["metric"]["params"]["column"]: one["value"] for one in values(run, "ValueDrift")
-    }
-    assert told == pytest.approx(effects) and len(told) == 5
+    assert effects(run) == {test.column: test.effect for test in found.tests if test.of == "values"}
+    assert len(effects(run)) == 5
 
 
 def test_each_window_is_kept_once_and_nothing_half_written_stays(tmp_path: Path) -> None:
