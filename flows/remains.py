@@ -16,6 +16,8 @@ from tasks.settings import Settings
 from tasks.sources.catalog import load_dataset, masked
 from tasks.sources.folders import look
 from tasks.watching import log
+from tasks.watching.parts import parts, rows
+from tasks.watching.shipping import shipped
 
 Row = tuple[str, str, str]
 
@@ -23,16 +25,16 @@ Row = tuple[str, str, str]
 def remains(
     store: Store, doomed: Doomed, releases: list[str], shared: Mapping[str, list[str]], settings: Settings
 ) -> list[Row]:
-    rows = [*source(doomed, settings)]
-    rows += [
+    found = [*source(doomed, settings)]
+    found += [
         (f"the same file in the dataset {name}", name, "you run `penstock forget` for a release on it as well")
         for name in sorted({name for names in shared.values() for name in names})
     ]
-    rows += logged(doomed, releases, settings)
-    rows += bentos(store, releases, settings)
-    rows += found_outside(doomed, releases, settings)
-    rows += always(store, doomed, settings)
-    return rows
+    found += logged(store, doomed, releases, settings)
+    found += bentos(store, releases, settings)
+    found += found_outside(doomed, releases, settings)
+    found += always(store, doomed, settings)
+    return found
 
 
 def source(doomed: Doomed, settings: Settings) -> Iterator[Row]:
@@ -44,14 +46,28 @@ def source(doomed: Doomed, settings: Settings) -> Iterator[Row]:
             yield "the file itself, left out of every corpus", where, "you delete it"
 
 
-def logged(doomed: Doomed, releases: Iterable[str], settings: Settings) -> Iterator[Row]:
+def logged(store: Store, doomed: Doomed, releases: Iterable[str], settings: Settings) -> Iterator[Row]:
     """Lines of the prediction log that cite it, or hold its text where texts are logged; a log is not rewritten."""
     names = [path.encode() for path in doomed.paths]
     for release in releases:
-        for path in log.segments(log.folder(settings.root, release)):
-            lines = [line for line in path.read_bytes().splitlines() if cites(line, names, doomed)]
-            if lines:
-                yield f"{len(lines)} lines of the prediction log", str(path), "you delete the file"
+        for where, lines in logs(store, release, settings):
+            count = sum(cites(line, names, doomed) for line in lines)
+            if count:
+                until = f"{settings.log_days:g} days have passed, or you delete the file"
+                yield f"{count} lines of the prediction log", where, until
+
+
+def logs(store: Store, release: str, settings: Settings) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The files of a log and their lines: on this machine, shipped, and in parts."""
+    for path in log.segments(log.folder(settings.root, release)):
+        yield str(path), path.read_bytes().splitlines()
+    for name in shipped(store, release):
+        yield name, store.read(name).splitlines()
+    for part in parts(store, release):
+        assert part.rows_in is not None
+        batches = rows(store, [part], kinds=tuple(part.kinds), columns=("inputs", "output", "comment"))
+        lines = (row for batch in batches for row in batch.to_pylist())
+        yield part.rows_in.uri, (" ".join(filter(None, row.values())).encode() for row in lines)
 
 
 def cites(line: bytes, names: list[bytes], doomed: Doomed) -> bool:
