@@ -4,13 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
+from tasks.watching.drift_report import drift as write
 
 from flows.seen import Seen
 from tasks.registry.records import VersionRecord
 from tasks.registry.versions import attach
 from tasks.settings import Settings
 from tasks.sources.frames import read_table
-from tasks.watching.drift_report import drift as write
 from tasks.watching.looking import Look
 from tasks.watching.references import Reference
 from tasks.watching.windows import Window
