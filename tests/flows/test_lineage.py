@@ -21,8 +21,8 @@ from tasks.watching.log import Record, Writer, folder
 from tasks.watching.shipping import ship_left
 from tests.flows.conftest import House, loans, spoilt
 from tests.flows.papers import Shelf
-from tests.flows.test_documents import ready  # noqa: F401 - a fixture
 from tests.flows.test_documents import house as library  # noqa: F401 - a fixture
+from tests.flows.test_documents import ready  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -131,7 +131,9 @@ def test_what_is_not_there_is_said(house: House) -> None:
 
 
 def test_a_document_leads_to_the_answers_that_cite_it(
-    library: Shelf, capsys: pytest.CaptureFixture[str], tmp_path: Path  # noqa: F811
+    library: Shelf,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
 ) -> None:
     assert library.train().state == "promoted"
     library.edit("lending", "twenty-eight days", "thirty-five days")
@@ -139,7 +141,9 @@ def test_a_document_leads_to_the_answers_that_cite_it(
     cited = [["lending.md"], ["lending.md", "rooms.md"], ["rooms.md"]]
     for version in ("1", "2"):
         told = [
-            Record("prediction", f"{version}-{number}", library.name, version, output={"answered": True, "documents": one})
+            Record(
+                "prediction", f"{version}-{number}", library.name, version, output={"answered": True, "documents": one}
+            )
             for number, one in enumerate(cited)
         ]
         log(library.name, *told)

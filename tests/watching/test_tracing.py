@@ -85,7 +85,7 @@ def test_a_snapshot_leads_to_its_versions_and_all_their_answers(versions: Store,
     made(versions, tmp_path, *(prediction(one, row=row) for one in range(3) for row in range(2)), feedback(1, rating=1))
     made(versions, tmp_path, prediction(7, version="3"), prediction(8, kind="shadow", version="2"))
     write(tmp_path, prediction(9, version="2"), replica="two")  # closed, and still on this machine
-    Writer(folder(tmp_path, "wine"), "three").write([prediction(10, version="2", time=0.0)])  # open
+    Writer(folder(tmp_path, "wine"), "zwei").write([prediction(10, version="2")])  # open
     told = Ids()
     found = of_snapshot(versions, tmp_path, "wines", 1, told)
     assert (found.digest, found.same) == ("data1", ())
@@ -94,7 +94,9 @@ def test_a_snapshot_leads_to_its_versions_and_all_their_answers(versions: Store,
     assert first.examples == ("id0", "id1", "id2") and first.first is not None and first.last is not None
     assert first.first <= first.last
     assert (second.origin.version, second.answers, second.examples) == (2, 2, ("id9", "id10"))
-    assert told.found == [("wine", "1", f"id{one}") for one in range(3)] + [("wine", "2", f"id{one}") for one in (9, 10)]
+    assert told.found == [("wine", "1", f"id{one}") for one in range(3)] + [
+        ("wine", "2", f"id{one}") for one in (9, 10)
+    ]
     assert of_snapshot(versions, tmp_path, "wines", 2, told).same == ("wines@3",)
     with pytest.raises(NotFound, match="there are: wines@1, wines@2, wines@3"):
         of_snapshot(versions, tmp_path, "wines", 4, told)
