@@ -131,7 +131,7 @@ def test_what_is_not_there_is_said(house: House) -> None:
 
 
 def test_a_document_leads_to_the_answers_that_cite_it(
-    library: Shelf,
+    library: Shelf,  # noqa: F811
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
 ) -> None:
