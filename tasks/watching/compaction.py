@@ -101,7 +101,7 @@ def _batches(store: Store, segment: str, seen: Seen) -> Iterator[pa.RecordBatch]
     with suppress(NotFound):  # another run has it in a part: this one will not count
         found = parsed(io.BytesIO(store.read(segment)), unreadable)
         while some := list(islice(found, BATCH)):
-            fitting, batch = _fitting(some, unreadable)
+            fitting, batch = typed(some, unreadable)
             seen.add(fitting)
             yield batch
     if unreadable:
@@ -112,7 +112,7 @@ def _batches(store: Store, segment: str, seen: Seen) -> Iterator[pa.RecordBatch]
         )
 
 
-def _fitting(some: list[Record], unreadable: list[bytes]) -> tuple[list[Record], pa.RecordBatch]:
+def typed(some: list[Record], unreadable: list[bytes]) -> tuple[list[Record], pa.RecordBatch]:
     """The records with fields of the right types, as a batch; the others are not ours, and unreadable."""
     try:
         return some, batch_of(some)
