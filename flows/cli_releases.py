@@ -36,6 +36,8 @@ def add_to(app: typer.Typer) -> None:
         approve,
         rollback,
         shadow,
+        split,
+        costs,
         verify,
         adopt,
         package,
@@ -189,6 +191,37 @@ def shadow(
     if (version is None) != off:
         raise typer.BadParameter("name a VERSION, or say --off")
     running.move(load(), name, lambda release: release.shadow(version, note))
+
+
+def split(
+    name: Name,
+    version: Annotated[int | None, typer.Argument(help="The trial; without it, the split is shown")] = None,
+    share: Annotated[str | None, typer.Argument(help="Of the requests, such as 10%")] = None,
+    days: Annotated[float, typer.Option(min=0.001, max=365, help="After so many days it ends by itself")] = 7,
+    off: Annotated[bool, typer.Option("--off", help="Let the champion answer all requests again")] = False,
+    json: Json = False,
+    note: Note = "",
+) -> None:
+    """Let a version answer a share of the requests; without VERSION: compare what became of its answers."""
+    from flows import splitting
+
+    if (version is None) != (share is None) or (off and version is not None):
+        raise typer.BadParameter("name a VERSION and a share such as 10%, or say --off, or neither")
+    if version is None and not off:
+        splitting.show(name, json, load())
+    else:
+        splitting.change(name, version, splitting.fraction(share), days, note, load())
+
+
+def costs(
+    name: Name,
+    days: Annotated[int | None, typer.Option(min=1, help="Only the last so many days")] = None,
+    json: Json = False,
+) -> None:
+    """What the answers cost, by day, caller and model, at the prices of prices.yaml."""
+    from flows import reading
+
+    reading.costs(name, days, json, load())
 
 
 def verify(name: Annotated[str | None, typer.Argument(help="Default: all")] = None, json: Json = False) -> None:

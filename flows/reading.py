@@ -1,6 +1,7 @@
 """The commands that read: no server is started for any of them."""
 
 import shlex
+import time
 from typing import Any
 
 from flows import console, servers
@@ -19,6 +20,8 @@ from tasks.registry.verify import verify as faults_of
 from tasks.settings import Settings
 from tasks.sources import snapshots as taken
 from tasks.sources.catalog import FolderSource, load_dataset
+from tasks.watching import costs as spending
+from tasks.watching import log
 from tasks.watching.replicas import replicas
 
 SHOWN = 5  # documents of each sort of change
@@ -45,7 +48,8 @@ def history(name: str, as_json: bool, settings: Settings) -> None:
 def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
     """The aliases of a version, and what else there is to know; a withdrawn champion was brought back by a person."""
     number = version["version"]
-    aliases = [alias for alias in ("champion", "staging", "challenger") if told[alias] == number]
+    aliases = [alias for alias in ("champion", "staging", "challenger", "trial") if told[alias] == number]
+    aliases = ["trial (over)" if alias == "trial" and told["split"]["over"] else alias for alias in aliases]
     pending = ["pending"] if number in told["pending"] else []
     gone = "withdrawn once, brought back by a person" if "champion" in aliases else "withdrawn"
     gone = "forgotten: it held a document that was" if version.get("forgotten") else gone
@@ -53,6 +57,8 @@ def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
 
 
 def action_of(entry: dict[str, Any]) -> str:
+    if entry["action"] == "split":
+        return f"split {100 * entry['share']:g} %, to {console.moment(entry['expires'])}"
     return f"{entry['action']} (override)" if entry["override"] else str(entry["action"])
 
 
@@ -90,6 +96,29 @@ def half_forgotten(store: Store, name: str, settings: Settings) -> list[str]:
         f"{document} is forgotten by half: run `penstock forget {name} {shlex.quote(document)}` again"
         for document in unfinished(store, recipe.dataset)
     ]
+
+
+def costs(name: str, days: int | None, as_json: bool, settings: Settings) -> None:
+    """Day by day, of each caller and model, and the sum."""
+    recipe_of(name, settings)
+    prices = spending.read_prices(settings.folders)
+    since = time.time() - days * 86_400 if days else 0.0
+    bills = spending.by_key_and_day(log.read_all(log.folder(settings.root, name)), prices, since)
+    if as_json:
+        console.emit({"currency": prices.currency, "bills": [one.model_dump() for one in bills]})
+        return
+    heads = ("day", "tenant", "caller", "model", "answers", "tokens in", "tokens out", prices.currency, "no price")
+    console.show(f"cost of {name}", heads, (bill_row(one) for one in bills))
+    unpriced, total = sum(one.unpriced for one in bills), sum(one.cost for one in bills)
+    without = f"; {unpriced} answers have no price and are not in it: see prices.yaml" if unpriced else ""
+    console.out.print(f"{total:.4f} {prices.currency} in all{without}")
+
+
+def bill_row(one: spending.Bill) -> tuple[object, ...]:
+    unpriced = one.unpriced or ""
+    cost = "" if one.unpriced == one.answers else f"{one.cost:.6f}"
+    tokens = (one.prompt_tokens or "", one.completion_tokens or "")
+    return (one.day, one.tenant, one.caller, one.model, one.answers, *tokens, cost, unpriced)
 
 
 def verify(name: str | None, as_json: bool, settings: Settings) -> int:

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
         return self.artifacts or str(self.root / "store")
 
     @property
+    def pseudonym_bytes(self) -> bytes | None:
+        return self.pseudonym_key.get_secret_value().encode() if self.pseudonym_key else None
+
+    @property
     def folders(self) -> list[Path]:
         """Where datasets, recipes and contracts are looked up: the user's project first, then the box."""
         return list(dict.fromkeys([self.project.resolve(), ROOT / "data"]))

@@ -102,6 +102,42 @@ def rows_needed(difference: Interval, rows: int, margin: float, confidence: floa
     return math.ceil(rows * (half / distance) ** 2 * ((z + normal.inv_cdf(POWER)) / z) ** 2)
 
 
+def wilson(hits: int, count: int, confidence: float = 0.95) -> Interval:
+    """A share with the score interval of Wilson 1927; `count` ≥ 1."""
+    z, share = _quantile(confidence), hits / count
+    middle = (hits + z**2 / 2) / (count + z**2)
+    half = z / (count + z**2) * math.sqrt(count * share * (1 - share) + z**2 / 4)
+    return Interval(low=max(middle - half, 0.0), value=share, high=min(middle + half, 1.0))
+
+
+def newcombe(hits: int, count: int, other_hits: int, other_count: int, confidence: float = 0.95) -> Interval:
+    """The difference of two shares of independent samples, first - other: the hybrid score interval (Newcombe 1998,
+    Statistics in Medicine 17:873, method 10)."""
+    one, other = wilson(hits, count, confidence), wilson(other_hits, other_count, confidence)
+    value = one.value - other.value
+    low = value - math.hypot(one.value - one.low, other.high - other.value)
+    high = value + math.hypot(one.high - one.value, other.value - other.low)
+    return Interval(low=low, value=value, high=high)
+
+
+def welch(values: Values, others: Values, confidence: float = 0.95) -> Interval:
+    """The difference of the means of two independent samples of at least 2 each, values - others, whose variances may
+    differ (Welch 1947; degrees of freedom by Satterthwaite 1946)."""
+    from scipy.special import stdtrit
+
+    parts = [float(np.var(side, ddof=1)) / len(side) for side in (values, others)]
+    value, variance = float(np.mean(values) - np.mean(others)), sum(parts)
+    if not variance:
+        return Interval(low=value, value=value, high=value)
+    degrees = variance**2 / sum(p**2 / (len(side) - 1) for p, side in zip(parts, (values, others), strict=True))
+    half = float(stdtrit(degrees, (1 + confidence) / 2)) * math.sqrt(variance)
+    return Interval(low=value - half, value=value, high=value + half)
+
+
+def _quantile(confidence: float) -> float:
+    return NormalDist().inv_cdf((1 + confidence) / 2)
+
+
 def _delong(truth: Values, scores: Values, codes: Values | None) -> tuple[Values, Values]:
     """Areas [k] and their covariance [k, k] by midranks (Sun & Xu 2014): O(n log n), not O(n²)."""
     positive = np.asarray(truth).astype(bool)

@@ -15,7 +15,10 @@ from tasks.statistics import (
     delong,
     delong_difference,
     intervals,
+    newcombe,
     rows_needed,
+    welch,
+    wilson,
 )
 
 
@@ -143,3 +146,41 @@ def test_what_cannot_have_an_interval_says_why(call: object, said: str) -> None:
     assert callable(call)
     with pytest.raises(BadInput, match=said):
         call()
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((10, 10, 0, 10), 0.6075, 1.0),
+    ],
+)
+def test_a_difference_of_shares_is_that_of_newcombes_table(
+    counts: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    found = newcombe(*counts)
+    assert (found.low, found.high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    mirrored = newcombe(*counts[2:], *counts[:2])
+    assert (mirrored.low, mirrored.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
+
+
+def test_wilsons_interval_of_a_share() -> None:
+    found = wilson(81, 263)
+    assert (found.low, found.high) == (pytest.approx(0.2553, abs=5e-5), pytest.approx(0.3662, abs=5e-5))
+    assert (wilson(0, 20).low, wilson(20, 20).high) == (0.0, 1.0)
+
+
+def test_a_difference_of_means_is_scipys() -> None:
+    from scipy.stats import ttest_ind
+
+    rng = np.random.default_rng(3)
+    one, two = rng.normal(1.0, 2.0, 40), rng.normal(0.5, 0.3, 9)
+    known = ttest_ind(one, two, equal_var=False).confidence_interval()
+    found = welch(one, two)
+    assert (found.low, found.high) == (pytest.approx(known.low), pytest.approx(known.high))
+    assert found.value == pytest.approx(one.mean() - two.mean())
+    assert welch(np.ones(3), np.zeros(5)).low == 1.0

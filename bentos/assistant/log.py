@@ -1,5 +1,6 @@
 """What is kept of an answer: derived facts always, its text only by setting; a share of them as traces in MLflow."""
 
+from dataclasses import replace
 from time import time_ns
 from typing import Any
 
@@ -7,7 +8,7 @@ from bentos.assistant.writing import Writing
 from bentos.kit.app import request_id
 from bentos.kit.desk import Desk
 from bentos.kit.keys import caller
-from bentos.kit.traces import Span, Traces
+from bentos.kit.traces import Span, Traces, of_request
 from tasks.watching.log import Record
 
 
@@ -39,7 +40,7 @@ def asked(writing: Writing) -> dict[str, Any]:
 
 
 def features(writing: Writing) -> dict[str, Any]:
-    """Facts of a conversation and its answers that tell drift without telling either."""
+    """Facts of a conversation and its answers that tell drift and cost without telling either."""
     said, first = writing.said, writing.first_s
     return {
         "model": writing.model,
@@ -53,26 +54,25 @@ def features(writing: Writing) -> dict[str, Any]:
         "first_token_ms": None if first is None else first * 1000,
         "temperature": writing.samplings[0].temperature,
         "streamed": writing.streamed,
+        "llm": writing.handle.model.llm,
     }
 
 
 def trace(traces: Traces, record: Record, writing: Writing, text: bool) -> None:
-    ended, facts = time_ns(), record.features or {}
+    facts, root = record.features or {}, whole(writing, text)
     first = writing.began + int((writing.first_s or 0) * 1e9)
-    said = asked(writing) if text else {"question_chars": facts["question_chars"]}
-    more = facts | {
-        "penstock.release": record.release,
-        "penstock.version": record.version,
-        "penstock.request_id": record.request_id,
-        "mlflow.chat.tokenUsage": {
-            "input_tokens": writing.prompt_tokens,
-            "output_tokens": writing.tokens,
-            "total_tokens": writing.prompt_tokens + writing.tokens,
-        },
-    }
-    root = Span("chat", "CHAT_MODEL", writing.began, ended, said, record.output, more)
+    more = root.more | traces.usage(facts) | traces.cost(facts, record.latency_ms)
     parts = [
-        Span("first token", "LLM", writing.began, first, said, {}),
-        Span("the rest", "LLM", first, ended, {}, record.output),
+        Span("first token", "LLM", root.started, first, root.inputs, {}),
+        Span("the rest", "LLM", first, root.ended, {}, record.output),
     ]
-    traces.send(record.tenant, record.request_id, root, parts)
+    traces.send(record.tenant, record.request_id, replace(root, outputs=record.output, more=more), parts)
+
+
+def whole(writing: Writing, text: bool) -> Span:
+    """The span of an answer, as far as it is written."""
+    facts = features(writing)
+    said = asked(writing) if text else {"question_chars": facts["question_chars"]}
+    written = {"text": [choice.text for choice in writing.choices]} if text else {}
+    more = facts | of_request(writing.handle, writing.request)
+    return Span("chat", "CHAT_MODEL", writing.began, time_ns(), said, written, more)

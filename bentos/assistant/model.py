@@ -25,6 +25,11 @@ class Assistant:
         return self.served.engine
 
     @property
+    def llm(self) -> str | None:
+        """The name of the model at another server that writes; None where it is our own."""
+        return self.engine.model if isinstance(self.engine, Upstream) else None
+
+    @property
     def release(self) -> Release:
         return self.served.release
 

@@ -117,9 +117,10 @@ async def read(desk: Desk[Assistant], writing: Writing) -> Prompt:
 
 async def logged(parts: Parts, writing: Writing, prompt: Prompt) -> Pieces:
     """The pieces of the answers, which are in the log before anybody knows that they are whole."""
-    async with aclosing(write(parts.desk, parts.gauges, writing, prompt)) as pieces:
-        async for piece in pieces:
-            yield piece
+    with parts.traces.failing(writing.request, partial(log.whole, writing, parts.desk.config.log_text)):
+        async with aclosing(write(parts.desk, parts.gauges, writing, prompt)) as pieces:
+            async for piece in pieces:
+                yield piece
     await log.keep(parts.desk, parts.traces, writing)
 
 

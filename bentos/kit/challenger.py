@@ -15,6 +15,7 @@ from bentos.kit.config import loading
 from bentos.kit.handle import Handle, Served, load
 from tasks.errors import PenstockError
 from tasks.watching.log import Record, Writer
+from tasks.watching.privacy import Privacy, privacy_of
 
 LOWEST = 19
 TICK_S = 1.0
@@ -29,9 +30,11 @@ def main(loader: str, folder: str, version: str, where: str, replica: str) -> No
         return
     tell("")
     os.dup2(2, 1)  # nobody reads the pipe from here on: whoever prints into it would stand still when it is full
-    writer = Writer(Path(where), replica, segment_s=loading().log_segment_s)
+    settings = loading()
+    privacy = privacy_of(handle.release.input_schema, settings.pseudonym_bytes)
+    writer = Writer(Path(where), replica, segment_s=settings.log_segment_s)
     threading.Thread(target=tend, args=(writer,), daemon=True).start()
-    follow(handle, writer, sys.stdin.buffer)
+    follow(handle, writer, privacy, sys.stdin.buffer)
     writer.close()
 
 
@@ -48,7 +51,7 @@ def tell(refused: str) -> None:
     sys.stdout.flush()
 
 
-def follow(handle: Handle[Served], writer: Writer, lines: Iterable[bytes]) -> None:
+def follow(handle: Handle[Served], writer: Writer, privacy: Privacy, lines: Iterable[bytes]) -> None:
     """Answer each logged request as the challenger would, and log it under the same request id."""
     for text in lines:
         if not text.endswith(b"\n"):
@@ -62,7 +65,8 @@ def follow(handle: Handle[Served], writer: Writer, lines: Iterable[bytes]) -> No
         except PenstockError as error:
             output = {"error": str(error)}
         took = (time.perf_counter() - started) * 1000
-        writer.write([replace(asked, kind="shadow", version=handle.version, output=output, latency_ms=took)])
+        told_of = privacy.output(output) if privacy.rules else output
+        writer.write([replace(asked, kind="shadow", version=handle.version, output=told_of, latency_ms=took)])
 
 
 if __name__ == "__main__":

@@ -41,6 +41,7 @@ class Config:
     max_upload_bytes: int = 20 << 20
     log_text: bool = False
     segment_s: float = 60.0
+    pseudonym_key: bytes | None = field(default=None, repr=False)
     trace_share: float = 0.0
     models: tuple[str, ...] = ("champion", "base")
     max_tokens: int = 1024
@@ -75,6 +76,7 @@ def configured(settings: Settings, baked: Path | None, baked_version: str) -> Co
         max_upload_bytes=settings.max_upload_bytes,
         log_text=settings.log_text,
         segment_s=settings.log_segment_s,
+        pseudonym_key=settings.pseudonym_bytes,
         trace_share=settings.trace_share,
         models=tuple(settings.models.split(",")),
         max_tokens=settings.max_tokens,

@@ -22,6 +22,7 @@ from bentos.kit.shadow import Shadow
 from bentos.kit.split import Split
 from tasks.artifacts import Store, store_at
 from tasks.watching.log import Record, Writer, folder
+from tasks.watching.privacy import Privacy, privacy_of
 from tasks.watching.replicas import Heartbeat, beat, leave
 from tasks.watching.shipping import ship
 
@@ -52,6 +53,7 @@ class Desk(Generic[M]):
         self.reasons: dict[str, str] = {}
         self.refused: dict[tuple[str, str], Refusal] = {}
         self.log: Writer | None = None
+        self.privacy = Privacy({}, None)
         self.shadow = Shadow(self.metrics)
         self.split: Split[M] | None = None
         self.metrics.trial_failures.set_function(lambda: self.split.failures if self.split else 0)
@@ -105,8 +107,11 @@ class Desk(Generic[M]):
         release = handle.release.release
         if self.log is None or old is None or old.release.release != release:
             self._open_log(release)
+        self.privacy = privacy_of(handle.release.input_schema, self.config.pseudonym_key)
         self.metrics.serving(release, handle.version)
         logger.info("Serving %s v%s", release, handle.version)
+        if old is None and "hash" in self.privacy.rules.values() and not self.privacy.key:
+            logger.warning("Personal fields are dropped from the log, not hashed: PENSTOCK_PSEUDONYM_KEY is not set")
         if old is not None:
             self.metrics.swaps.inc()
             old.retire()
@@ -137,11 +142,16 @@ class Desk(Generic[M]):
             del self.refused[next(iter(self.refused))]
 
     async def record(self, records: list[Record], asked: Sequence[Any] | None = None, shadowed: bool = True) -> None:
-        """Log what was answered and show it to the shadow; a full disk is a reason in /ready, never an error.
+        """Log what was answered, without personal fields, and show it to the shadow; a full disk is a reason in
+        /ready, never an error.
 
         `asked`, one for each, goes to the shadow in place of the inputs, where these must not be logged."""
         if self.log is None:
             return
+        if self.privacy.rules and records[0].kind == "prediction":
+            asked = [record.inputs for record in records] if asked is None else asked
+            for record in records:
+                self.privacy.hide(record)
         try:
             data = await self._write(self.log, records)
             self.reasons.pop("log", None)

@@ -12,10 +12,12 @@ from starlette.responses import Response
 
 from bentos.kit.bodies import parsed_object
 from bentos.kit.desk import Desk
-from bentos.kit.errors import unfit
+from bentos.kit.errors import Problem, unfit
 from bentos.kit.keys import caller
 from bentos.kit.types import Whole
+from tasks.errors import BadInput
 from tasks.watching.log import Record
+from tasks.watching.targets import Target, target_of
 
 SAID = {"label", "rating", "comment"}
 Label = Annotated[str, Field(max_length=1000)] | float | bool
@@ -59,6 +61,16 @@ class Accepted(BaseModel):
     accepted: bool
 
 
+def fitting(target: Target, label: Label) -> Any:
+    """The label as the release answers. Problem 422: it cannot be the truth of any of its answers."""
+    try:
+        return target.checked(label)
+    except BadInput:
+        problem = f"this release takes {target.wanted}"
+        details = [{"field": "label", "problem": problem, "type": "label"}]
+        raise Problem(422, f"The body does not fit the release: label: {problem}.", details=details) from None
+
+
 def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
     async def handle_feedback(request: Request) -> Response:
         try:
@@ -68,6 +80,9 @@ def feedback(desk: Desk[Any]) -> Callable[[Request], Awaitable[Response]]:
         handle = desk.serving()
         key = caller(request.scope)
         told = given.model_dump(exclude={"request_id"}) | {"caller": key.name, "tenant": key.tenant}
+        target = target_of(handle.release.output_schema)
+        if target is not None and given.label is not None:
+            told["label"] = fitting(target, given.label)
         release = handle.release.release
         record = Record("feedback", given.request_id, release, handle.version, "/feedback", **told)
         await desk.record([record])

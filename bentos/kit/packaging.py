@@ -98,6 +98,8 @@ def served_files(module: str) -> list[Path]:
     found = {Path(file) for name in names if (file := getattr(sys.modules[name], "__file__", None))}
     if page := sys.modules.get("bentos.kit.page"):
         found |= {*page.FOLDER.iterdir()}
+    if "tasks.watching.costs" in sys.modules:
+        found.add(ROOT / "data" / "prices.yaml")
     return sorted(path for path in found if path.is_relative_to(ROOT) and path.name != "package.py")
 
 

@@ -19,6 +19,7 @@ from tasks.registry.rest import Terms
 logger = logging.getLogger("penstock")
 
 GIVEN = "penstock.split"  # in the ASGI scope: the split that gave the request to its trial; None after that failed
+BEGUN = "penstock.split.begun"  # likewise: the trial's answer has begun, so that nobody else can answer
 SESSION = "x-session-id"
 LOST = (500, 503)  # what is the trial's fault, and may be answered all the same
 TELLING = 4096  # characters of how a conversation opened
@@ -78,10 +79,9 @@ async def answered(request: Request, handler: Callable[[Request], Awaitable[Resp
     try:
         response = await handler(request)
     except Exception as error:
-        problem, split = problem_of(error), request.scope.get(GIVEN)
-        if split is None or problem.status not in LOST:
+        if not covered(request, error):
             raise
-        split.failed(request, str(problem))
+        request.scope[GIVEN].failed(request, str(problem_of(error)))
         request.scope[GIVEN] = None
         return await handler(request)
     except asyncio.CancelledError:  # its time is over: too late for another answer
@@ -90,4 +90,11 @@ async def answered(request: Request, handler: Callable[[Request], Awaitable[Resp
         raise
     if split := request.scope.get(GIVEN):
         split.in_a_row = 0
+        request.scope[BEGUN] = True
     return response
+
+
+def covered(request: Request, error: BaseException) -> bool:
+    """Whether the champion is going to answer in the place of a trial that failed so."""
+    lost = isinstance(error, Exception) and problem_of(error).status in LOST
+    return lost and request.scope.get(GIVEN) is not None and BEGUN not in request.scope

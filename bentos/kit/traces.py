@@ -5,10 +5,10 @@ id follows from the tenant and the request id, so that whichever replica is told
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,17 +20,23 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import StatusCode, set_span_in_context
+from starlette.requests import Request
 
+from bentos.kit.config import loading
 from bentos.kit.desk import Desk
-from tasks.artifacts import canonical, sha256
+from bentos.kit.errors import REQUEST_ID, problem_of
+from bentos.kit.handle import Handle
+from bentos.kit.keys import caller
+from bentos.kit.split import covered
 from tasks.errors import PenstockError
 from tasks.registry.rest import LOOPBACK, Mlflow
+from tasks.watching.assessments import ABSENT, attach, of_feedback, trace_number
+from tasks.watching.costs import Prices, cost, read_prices
 from tasks.watching.log import Record
 
 logger = logging.getLogger("penstock")
 
-ABSENT = ("RESOURCE_DOES_NOT_EXIST",)
 DELAY_MS = 2000
 SEND_S = 5.0
 FLUSH_MS = 3000
@@ -48,16 +54,12 @@ class Span:
     inputs: Any
     outputs: Any
     more: dict[str, Any] = field(default_factory=dict)
+    error: str | None = None
 
     @property
     def attributes(self) -> dict[str, str]:
         values = {"mlflow.spanType": self.kind, "mlflow.spanInputs": self.inputs, "mlflow.spanOutputs": self.outputs}
         return {name: orjson.dumps(value).decode() for name, value in (values | self.more).items()}
-
-
-def trace_number(tenant: str, request_id: str) -> int:
-    """Request ids come from outside: a tenant that takes another's gets a trace of its own."""
-    return int(sha256(canonical([tenant, request_id]))[:32], 16)
 
 
 class RequestIds(RandomIdGenerator):
@@ -105,6 +107,20 @@ def experiment(mlflow: Mlflow, name: str) -> str:
     return str(mlflow.call("POST", "experiments/create", {"name": name})["experiment_id"])
 
 
+def of_request(handle: Handle[Any], request: Request) -> dict[str, Any]:
+    """The attributes by which a trace is found: release, version and request id."""
+    facts = {"release": handle.release.release, "version": handle.version, "request_id": request.scope[REQUEST_ID]}
+    return {f"penstock.{name}": value for name, value in facts.items()}
+
+
+def said(error: BaseException) -> str:
+    """What a failed trace tells: as much as the client is told, and the kind of what nobody raised on purpose."""
+    if not isinstance(error, Exception):
+        return "given up: its time was over, or the client left"
+    problem = problem_of(error)
+    return f"{problem.status} {type(error).__name__}" if problem.status == 500 else f"{problem.status} {problem}"
+
+
 class Traces:
     """The traces of one service; its settings are read when the first is made."""
 
@@ -128,7 +144,28 @@ class Traces:
             context = set_span_in_context(whole)
             span = tracer.start_span(part.name, context=context, start_time=part.started, attributes=part.attributes)
             span.end(part.ended)
+        if root.error is not None:
+            whole.set_status(StatusCode.ERROR, root.error)
         whole.end(root.ended)
+
+    @contextmanager
+    def failing(self, request: Request, failed: Callable[[], Span]) -> Iterator[None]:
+        """Trace what fails inside, as the span that `failed` gives; not where the champion answers for a trial."""
+        try:
+            yield
+        except BaseException as error:
+            key, number = caller(request.scope), request.scope[REQUEST_ID]
+            if self.chosen(key.tenant, number) and not covered(request, error):
+                self.send(key.tenant, number, replace(failed(), error=said(error)), ())
+            raise
+
+    def cost(self, features: Mapping[str, Any], latency_ms: float | None) -> dict[str, Any]:
+        """The attributes that tell an answer's cost; none where there is no price for it."""
+        prices = self._prices
+        found = cost(features, latency_ms, prices) if prices else None
+        if prices is None or found is None:
+            return {}
+        return {"penstock.cost": found.total, "penstock.currency": prices.currency}
 
     def attach(self, told: Record) -> None:
         """Attach feedback to the trace of its request, where that was traced."""
@@ -142,6 +179,27 @@ class Traces:
         if "_provider" in vars(self):
             self._provider.force_flush(FLUSH_MS)
             self._provider.shutdown()
+
+    def usage(self, features: Mapping[str, Any]) -> dict[str, Any]:
+        """What MLflow adds up of a language model: its tokens, its name, and its cost, which MLflow shows in USD."""
+        read, wrote, llm = (features.get(name) for name in ("prompt_tokens", "completion_tokens", "llm"))
+        if read is None or wrote is None:
+            return {}
+        usage = {"input_tokens": read, "output_tokens": wrote, "total_tokens": read + wrote}
+        more = {"mlflow.chat.tokenUsage": usage} | ({"mlflow.llm.model": llm} if llm else {})
+        priced = cost(features, None, self._prices) if llm and self._prices else None
+        if priced is None or self._prices is None or self._prices.currency != "USD":
+            return more
+        told = {"input_cost": priced.input, "output_cost": priced.output, "total_cost": priced.total}
+        return more | {"mlflow.llm.cost": told}
+
+    @cached_property
+    def _prices(self) -> Prices | None:
+        try:
+            return read_prices(loading().folders)
+        except PenstockError as error:
+            self.desk.reasons["prices"] = f"traces tell no cost: {error}"
+            return None
 
     @cached_property
     def _thread(self) -> ThreadPoolExecutor:
@@ -161,30 +219,9 @@ class Traces:
         try:
             if "_provider" in vars(self):
                 self._provider.force_flush(FLUSH_MS)
-            trace = f"tr-{trace_number(told.tenant, told.request_id):032x}"
             with Mlflow(self.desk.config.mlflow_url) as mlflow:
-                for one in assessments(told):
-                    given = {"assessment": {"trace_id": trace} | one}
-                    mlflow.call("POST", f"traces/{trace}/assessments", given, ABSENT, api="3.0")
+                attach(mlflow, told.tenant, told.request_id, of_feedback(told))
         except PenstockError as error:
             logger.warning("Feedback on %s is in the log, but not at its trace: %s", told.request_id, error)
         finally:
             self._waiting -= 1
-
-
-def assessments(told: Record) -> list[dict[str, Any]]:
-    """Feedback as MLflow keeps it: -1 and 1 are thumbs, a label is what was expected."""
-    now = datetime.now(UTC).isoformat()
-    source = {"source_type": "HUMAN", "source_id": told.caller or "anyone"}
-    facts: dict[str, Any] = {"source": source, "create_time": now, "last_update_time": now}
-    if told.comment is not None:
-        facts["rationale"] = told.comment
-    found = []
-    if told.rating is not None:
-        value = told.rating > 0 if told.rating in (-1, 1) else told.rating
-        found.append({"assessment_name": "user_rating", "feedback": {"value": value}})
-    if told.label is not None:
-        found.append({"assessment_name": "expected_response", "expectation": {"value": told.label}})
-    if told.comment is not None and not found:
-        found.append({"assessment_name": "user_comment", "feedback": {"value": told.comment}})
-    return [facts | one for one in found]

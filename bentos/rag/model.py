@@ -66,6 +66,19 @@ class Rag:
         with self._used():
             return self.served.answer(request)
 
+    @property
+    def llm(self) -> str | None:
+        """The name of the language model elsewhere that writes; None where the release needs none."""
+        generator = self.served.generator
+        return generator.model if isinstance(generator, OpenAIGenerator) else None
+
+    def prompt(self, answer: Answer) -> list[dict[str, str]]:
+        """What a language model was given to write the answer; nothing where none was asked."""
+        generator = self.served.generator
+        if not answer.calls or not isinstance(generator, OpenAIGenerator):
+            return []
+        return generator.prompt.answering(answer.asked, answer.found)
+
     def reach(self) -> None:
         """Unavailable or Refused where the index, which may be on a server, is out of reach."""
         with self._used():

@@ -1,6 +1,7 @@
 """/v1/ask and /v1/search: body to question, question to answer or passages, answer to log."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI
@@ -67,8 +68,9 @@ def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld, health: Health) -> 
             asked = log.Asked(request, question, given)
             if question.stream:
                 return await streamed(request, events(desk, traces, health, handle, asked), desk.config.timeout_s)
-            async with health.watched(handle, INDEX, MODEL):
-                found = await desk.outside(handle.model.ask, given)
+            with traces.failing(request, partial(log.whole, asked, handle, desk.config.log_text)):
+                async with health.watched(handle, INDEX, MODEL):
+                    found = await desk.outside(handle.model.ask, given)
             await log.keep(desk, traces, handle, asked, found)
         return answer(told(found, handle, request))
 
@@ -77,7 +79,8 @@ def ask(desk: Desk[Rag], traces: Traces, withheld: Withheld, health: Health) -> 
 
 async def events(desk: Desk[Rag], traces: Traces, health: Health, handle: Handle[Rag], asked: log.Asked) -> EventSource:
     """The answer's text in pieces, then the whole of it; each piece is waited for in a thread."""
-    with handle:
+    failed = partial(log.whole, asked, handle, desk.config.log_text)
+    with handle, traces.failing(asked.request, failed):
         pieces: Iterator[str | Answer] = handle.model.stream(asked.ask)
         while True:
             async with health.watched(handle, INDEX, MODEL):

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from tasks.creative.drafts import Drafts, Facts, composed, statements
 from tasks.errors import Unavailable
-from tasks.retrieval.openai_chat import OpenAIChat
+from tasks.retrieval.openai_chat import OpenAIChat, Spent
 
 TOKENS = 120
 MOST = 40  # statements that the model is told
@@ -45,7 +45,7 @@ class Picker(OpenAIChat):
             {"role": "system", "content": ORDER},
             {"role": "user", "content": f"<record>\n{record}\n</record>"},
         ]
-        reply = "".join(self.said(asked, TOKENS))
+        reply = "".join(self.said(asked, TOKENS, Spent()))
         try:
             picked = Picked.model_validate(json.loads(OBJECT.findall(reply)[-1]))
             return composed(facts, _named(said, picked.caption), _named(said, picked.ad_copy))

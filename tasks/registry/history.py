@@ -97,6 +97,15 @@ def split(entries: Sequence[Entry]) -> Entry | None:
     return last if last is not None and last.to_version is not None else None
 
 
+def last_split(entries: Sequence[Entry]) -> tuple[Entry, str] | None:
+    """The newest split, and the moment at which it ended or is to end."""
+    entry = next((one for one in reversed(entries) if one.action == "split"), None)
+    if entry is None or entry.expires is None:
+        return None
+    later = [one.when for one in entries[entry.number :] if one.alias in ("trial", "champion")]
+    return entry, min([entry.expires, *later])
+
+
 def split_end(entries: Sequence[Entry], now: datetime | None = None) -> str | None:
     """Why the split is over that nobody ended yet; None where it goes on, or where there is none."""
     open_, reign = split(entries), last_move(entries, "champion")

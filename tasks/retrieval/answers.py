@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from tasks.retrieval.answerable import DEFAULT_THRESHOLD, best, confidence
 from tasks.retrieval.citations import Citation, Numbering
 from tasks.retrieval.generators import Generator, Turn
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.prompts import NOT_FOUND
 from tasks.retrieval.search import Searcher
 from tasks.retrieval.store import Filters, Hit
@@ -61,7 +62,8 @@ class Answer(BaseModel):
     """`answered` is False where the documents do not say: then `answer` is the refusal and nothing is cited.
 
     `confidence`, from 0 to 1, is what was held against the threshold; `asked` the question as it stands alone; `read`
-    the ids of the chunks that it was answered from, best first."""
+    the ids of the chunks that it was answered from, best first, and `found` these chunks, which are no part of the
+    answer told; a language model was asked `calls` times, for tokens that are None where its server does not say."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,6 +74,10 @@ class Answer(BaseModel):
     asked: str = ""
     read: tuple[str, ...] = ()
     search_ms: float = 0.0
+    found: tuple[Hit, ...] = Field((), exclude=True, repr=False)
+    calls: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
 
     @property
     def hits(self) -> int:
@@ -99,7 +105,8 @@ class Answerer:
 
     def stream(self, ask: Ask) -> Iterator[str | Answer]:
         """The answer's text in pieces, then the whole answer, whose text is the pieces put together."""
-        question = self.generator.standalone(ask.asked, ask.turns)
+        spent = Spent()
+        question = self.generator.standalone(ask.asked, ask.turns, spent)
         began = perf_counter()
         count = ask.top_k or self.searcher.options.top_k
         found = self.searcher.search(question, max(count, WIDER), ask.filters)
@@ -114,19 +121,21 @@ class Answerer:
             asked=question,
             read=tuple(hit.chunk.id for hit in hits),
             search_ms=(perf_counter() - began) * 1000,
+            found=tuple(hits),
         )
         if hits and sure >= self.threshold:
-            yield from self._written(question, hits, facts)
+            yield from self._written(question, hits, facts, spent)
         else:
-            yield from (facts.answer, facts)
+            yield from (facts.answer, facts.model_copy(update=vars(spent)))
 
-    def _written(self, question: str, hits: list[Hit], facts: Answer) -> Iterator[str | Answer]:
+    def _written(self, question: str, hits: list[Hit], facts: Answer, spent: Spent) -> Iterator[str | Answer]:
         numbering = Numbering(hits)
-        for piece in started(self.generator.answer(question, hits), self.refusal):
+        for piece in started(self.generator.answer(question, hits, spent), self.refusal):
             if told := numbering.feed(piece):
                 yield told
         if told := numbering.end():
             yield told
+        facts = facts.model_copy(update=vars(spent))
         if not numbering.text:
             yield from (facts.answer, facts)
             return
@@ -144,6 +153,8 @@ def started(pieces: Iterator[str], refusal: str) -> Iterator[str]:
             continue
         head = (head + piece).lstrip()
         if head.casefold().startswith(phrase):
+            for _ in pieces:
+                pass  # at its end a server tells the tokens
             return
         if head and not phrase.startswith(head.casefold()):
             open_ = False

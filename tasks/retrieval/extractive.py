@@ -8,6 +8,7 @@ from typing import Protocol
 from tasks.documents.chunk_file import Chunk
 from tasks.retrieval.answerable import Unit, cover, wanted_of
 from tasks.retrieval.followups import standalone
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.prompts import NOT_FOUND, inert
 from tasks.retrieval.store import Hit, Vector
 from tasks.retrieval.words import ENGLISH, ORDER, language_named, sentences, stems
@@ -49,10 +50,10 @@ class Extractive:
     def __init__(self, embedder: Embeds, refusal: str = NOT_FOUND) -> None:
         self.embedder, self.refusal = embedder, refusal
 
-    def standalone(self, question: str, turns: Sequence[tuple[str, str]]) -> str:
+    def standalone(self, question: str, turns: Sequence[tuple[str, str]], _spent: Spent) -> str:
         return standalone(question, [text for role, text in turns if role == "user"])
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+    def answer(self, question: str, hits: Sequence[Hit], _spent: Spent) -> Iterator[str]:
         picked = self._pick(question, hits)
         if not picked:
             yield self.refusal

@@ -1,7 +1,8 @@
 """What a dataset's columns must be: read from and written to pandera's own YAML, without importing pandera.
 
-pandera keeps `metadata` of a schema and passes over what it does not know there, so the two bounds that it has no
-word for stand in it: `max_quarantine` (share of rows) and `null_share` (share of nulls per column).
+pandera keeps `metadata` of a schema and passes over what it does not know there, so what it has no word for
+stands in it: `max_quarantine` (share of rows), `null_share` (share of nulls per column), and `personal` (per column,
+whether a service hashes or drops it before it logs a request).
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ DTYPES: dict[Kind, str] = {
     "date": "datetime64[ns]",
 }
 CHAT = "conversations"  # the contract of chat data: it is held to in code, and no file has this name
+PER_COLUMN = ("null_share", "personal")  # in the metadata
 OWN = {"dtype", "nullable", "unique", "isin", "in_range", "greater_than_or_equal_to", "less_than_or_equal_to"}
 
 
@@ -38,6 +40,7 @@ class Column(BaseModel):
     max: int | float | None = None
     levels: list[str | int | float | bool] | None = None
     null_share: float | None = Field(None, ge=0, le=1)
+    personal: Literal["hash", "drop"] | None = None
     checks: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -78,15 +81,17 @@ def load_contract(name: str, folders: Iterable[Path]) -> Contract:
 def parse(value: dict[str, Any], where: object) -> Contract:
     """A contract from the mapping of a pandera YAML file."""
     metadata = value.get("metadata") or {}
-    shares = metadata.get("null_share") or {}
+    own = {name: metadata.get(name) or {} for name in PER_COLUMN}
     columns = value.get("columns")
     if not isinstance(columns, dict) or not all(isinstance(column, dict) for column in columns.values()):
         raise BadInput(f"{where}: `columns` must map each column to its fields, as in `age: {{dtype: int64}}`.")
-    if unknown := [name for name in shares if name not in columns]:
-        raise BadInput(f"{where}: metadata.null_share names {', '.join(unknown)}, which `columns` does not have.")
+    for field, told in own.items():
+        if unknown := [name for name in told if name not in columns]:
+            raise BadInput(f"{where}: metadata.{field} names {', '.join(unknown)}, which `columns` does not have.")
     fields: dict[str, Any] = {
         "columns": {
-            name: _column(column, f"{where}: column {name}", shares.get(name)) for name, column in columns.items()
+            name: _column(column, f"{where}: column {name}", {field: told.get(name) for field, told in own.items()})
+            for name, column in columns.items()
         },
         "strict": value.get("strict", True) is True,
         "unique": value.get("unique") or [],
@@ -98,7 +103,10 @@ def parse(value: dict[str, Any], where: object) -> Contract:
 
 def dump(contract: Contract) -> str:
     """The contract as YAML that `pandera.DataFrameSchema.from_yaml` reads too."""
-    shares = {name: column.null_share for name, column in contract.columns.items() if column.null_share is not None}
+    own = {
+        field: {name: told for name, column in contract.columns.items() if (told := getattr(column, field)) is not None}
+        for field in PER_COLUMN
+    }
     value: dict[str, Any] = {
         "schema_type": "dataframe",
         "api": "pandas",
@@ -107,11 +115,13 @@ def dump(contract: Contract) -> str:
     }
     if contract.unique:
         value["unique"] = contract.unique
-    value["metadata"] = {"max_quarantine": contract.max_quarantine} | ({"null_share": shares} if shares else {})
+    value["metadata"] = {"max_quarantine": contract.max_quarantine} | {
+        field: told for field, told in own.items() if told
+    }
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _column(value: dict[str, Any], where: str, null_share: float | None) -> Column:
+def _column(value: dict[str, Any], where: str, own: dict[str, Any]) -> Column:
     ranges = value.get("in_range") or {}
     if ranges.get("include_min", True) is not True or ranges.get("include_max", True) is not True:
         raise BadInput(f"{where}: in_range is read with both bounds included; use greater_than or less_than instead.")
@@ -122,10 +132,9 @@ def _column(value: dict[str, Any], where: str, null_share: float | None) -> Colu
         "min": ranges.get("min_value", value.get("greater_than_or_equal_to")),
         "max": ranges.get("max_value", value.get("less_than_or_equal_to")),
         "levels": value.get("isin"),
-        "null_share": null_share,
     }
     checks = {name: check for name, check in value.items() if name not in OWN}
-    return build(Column, known | {"checks": checks}, where)
+    return build(Column, known | own | {"checks": checks}, where)
 
 
 def _kind(dtype: str, where: str) -> Kind:

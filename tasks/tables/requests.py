@@ -40,6 +40,7 @@ def input_schema(names: list[str], contract: Contract, examples: Row) -> list[Fi
             levels=[str(level) for level in column.levels] if column.levels and column.dtype == "str" else None,
             min=column.min,
             max=column.max,
+            personal=column.personal,
             example=examples[name],
         )
         for name, column in columns.items()

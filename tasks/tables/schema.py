@@ -8,7 +8,7 @@ Dtype = Literal["float", "int", "str", "bool", "date"]
 
 
 class Field(BaseModel, frozen=True):
-    """One column of a request; dates travel as ISO text."""
+    """One column of a request; dates travel as ISO text. `personal`: what is done to it before it is logged."""
 
     name: str
     dtype: Dtype
@@ -16,4 +16,5 @@ class Field(BaseModel, frozen=True):
     levels: list[str] | None = None
     min: float | None = None
     max: float | None = None
+    personal: Literal["hash", "drop"] | None = None
     example: str | int | float | bool | None = None

@@ -1,4 +1,4 @@
-"""Closed segments go to the artifact store: `predictions/<release>/<replica>/<name>.jsonl`. For services: no pyarrow."""
+"""Closed segments go to the store as `predictions/<release>/<replica>/<name>.jsonl`. Services ship: no pyarrow."""
 
 from contextlib import suppress
 from pathlib import Path

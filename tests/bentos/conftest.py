@@ -74,7 +74,7 @@ def write_release(
         "kind": "tabular",
         "task": "regression",
         "input_schema": fields,
-        "output_schema": {"prediction": "float"},
+        "output_schema": [{"name": "prediction", "dtype": "float"}],
         "golden": [],
         "files": files,
     }

@@ -19,6 +19,7 @@ from tasks.retrieval.words import stems
 from tests.retrieval.pieces import chunk
 
 DIM = 512
+PROMPT = 500  # tokens that the server says it read
 
 
 class Letters:
@@ -87,11 +88,15 @@ def chat(pieces: Sequence[str], status: int = 200, stall: bool = False) -> Itera
             if status != 200:
                 self.wfile.write(b'{"error": {"message": "out of order"}}')
                 return
+            event: dict[str, Any] = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
             for piece in pieces:
-                event = {"id": "1", "object": "chat.completion.chunk", "created": 0, "model": "m"}
                 event["choices"] = [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]
                 self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
                 self.wfile.flush()
+            if asked[-1].get("stream_options"):
+                told = {"prompt_tokens": PROMPT, "completion_tokens": len(pieces), "total_tokens": PROMPT + len(pieces)}
+                event |= {"choices": [], "usage": told}
+                self.wfile.write(f"data: {json.dumps(event)}\n\n".encode())
             self.wfile.write(b"data: [DONE]\n\n")
 
         def log_message(self, *_: object) -> None: ...

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from tasks.retrieval.answers import Answer, Answerer, Ask
 from tasks.retrieval.citations import Numbering, citations
 from tasks.retrieval.extractive import Extractive
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.prompts import NOT_FOUND
 from tasks.retrieval.store import Filters, Hit
 from tests.retrieval.answering import Letters, hit, searcher
@@ -33,10 +34,10 @@ class Says:
         self.pieces = pieces
         self.read: tuple[str, ...] = ()
 
-    def standalone(self, question: str, turns: Sequence[tuple[str, str]]) -> str:
+    def standalone(self, question: str, turns: Sequence[tuple[str, str]], spent: Spent) -> str:
         return question
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+    def answer(self, question: str, hits: Sequence[Hit], spent: Spent) -> Iterator[str]:
         self.read = tuple(hit.chunk.id for hit in hits)
         yield from self.pieces
 

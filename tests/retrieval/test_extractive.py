@@ -7,6 +7,7 @@ import pytest
 
 from tasks.retrieval.embedding import Embedder
 from tasks.retrieval.extractive import Extractive, quotable
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.prompts import NOT_FOUND
 from tasks.retrieval.store import Hit
 from tests.retrieval.answering import Letters, hit
@@ -77,10 +78,10 @@ def test_five_chunks_take_a_tenth_of_a_second(minilm_folder: Path) -> None:
     generator = Extractive(Embedder(minilm_folder, "d", 2))
     texts = [" ".join(sections.values()) * 2 for _, sections in PAPERS.values()]
     hits = [hit(f"{number}.md", text) for number, text in enumerate(texts[:5])]
-    list(generator.answer("How late is the hall open on Thursdays?", hits))
+    list(generator.answer("How late is the hall open on Thursdays?", hits, Spent()))
     spent = []
     for _ in range(9):
         start = time.process_time()
-        assert "nine" in "".join(generator.answer("How late is the hall open on Thursdays?", hits))
+        assert "nine" in "".join(generator.answer("How late is the hall open on Thursdays?", hits, Spent()))
         spent.append(time.process_time() - start)
     assert min(spent) < 0.2  # CPU seconds of two threads

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from tasks.errors import BadInput, Unavailable
 from tasks.retrieval.answers import Answer, Answerer, Ask
 from tasks.retrieval.generators import OpenAIGenerator
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.prompts import FILE, NOT_FOUND, Prompt, inert, read_prompt, write_prompt
 from tests.retrieval.answering import chat, hit, searcher
 from tests.retrieval.pieces import chunk
@@ -41,9 +42,9 @@ def test_a_follow_up_is_rewritten_by_the_model(model: pytest.MonkeyPatch) -> Non
     with chat(["When is homework 1 ", "due?\n"]) as (url, asked):
         model.setenv("OPENAI_BASE_URL", url)
         generator = OpenAIGenerator("tiny", Prompt())
-        assert generator.standalone("And when is it due?", []) == "And when is it due?" and not asked
+        assert generator.standalone("And when is it due?", [], Spent()) == "And when is it due?" and not asked
         turns = [("user", "What is homework 1?"), ("assistant", f"A task. {ORDER}")]
-        assert generator.standalone("And when is it due?", turns) == "When is homework 1 due?"
+        assert generator.standalone("And when is it due?", turns, Spent()) == "When is homework 1 due?"
         generator.close()
     assert asked[0]["messages"][0]["content"].count("</conversation>") == 1
 
@@ -54,7 +55,7 @@ def test_a_server_in_trouble_is_unavailable(model: pytest.MonkeyPatch, status: i
         model.setenv("OPENAI_BASE_URL", url)
         generator = OpenAIGenerator("tiny", Prompt(), timeout_s=0.3)
         with pytest.raises(Unavailable, match=said):
-            list(generator.answer("Why?", HITS))
+            list(generator.answer("Why?", HITS, Spent()))
         generator.close()
 
 
@@ -64,7 +65,7 @@ def test_in_a_service_a_silent_server_is_asked_once_and_not_for_long(model: pyte
         generator = OpenAIGenerator("tiny", Prompt())
         generator.hurry(0.3)
         with pytest.raises(Unavailable, match="time"):
-            list(generator.answer("Why?", HITS))
+            list(generator.answer("Why?", HITS, Spent()))
         generator.close()
     assert len(asked) == 1
 
@@ -75,7 +76,7 @@ def test_a_server_that_is_not_there_is_unavailable(model: pytest.MonkeyPatch) ->
     model.setenv("OPENAI_BASE_URL", url)
     generator = OpenAIGenerator("tiny", Prompt())
     with pytest.raises(Unavailable, match="OPENAI_BASE_URL"):
-        list(generator.answer("Why?", HITS))
+        list(generator.answer("Why?", HITS, Spent()))
     generator.close()
 
 

@@ -14,6 +14,7 @@ from tasks.retrieval.answers import WIDER, Answerer, Ask
 from tasks.retrieval.building import build, build_index
 from tasks.retrieval.edge import EdgeIndex
 from tasks.retrieval.embedding import Embedder
+from tasks.retrieval.openai_chat import Spent
 from tasks.retrieval.search import Searcher, keep_cross_encoder
 from tasks.retrieval.specs import SearchOptions
 from tasks.retrieval.store import Filters, Hit
@@ -68,10 +69,10 @@ class Named:
 
     hits: list[str]
 
-    def standalone(self, question: str, turns: Sequence[tuple[str, str]]) -> str:
+    def standalone(self, question: str, turns: Sequence[tuple[str, str]], spent: Spent) -> str:
         return question
 
-    def answer(self, question: str, hits: Sequence[Hit]) -> Iterator[str]:
+    def answer(self, question: str, hits: Sequence[Hit], spent: Spent) -> Iterator[str]:
         self.hits = [hit.chunk.id for hit in hits]
         yield "So it is [1]."
 

@@ -15,7 +15,7 @@ FULL = Contract(
     columns={
         "a": Column(dtype="float", min=0, max=1.5, nullable=True, null_share=0.25),
         "b": Column(dtype="int", min=-3),
-        "c": Column(dtype="str", levels=["x", "y"], unique=True),
+        "c": Column(dtype="str", levels=["x", "y"], unique=True, personal="hash"),
         "d": Column(dtype="bool", nullable=True),
         "e": Column(dtype="date", checks={"greater_than": "2020-01-01 00:00:00"}),
         "f": Column(dtype="float", max=9),
@@ -35,7 +35,7 @@ def test_pandera_reads_what_we_write() -> None:
     assert schema.strict is True and schema.unique == ["a", "c"]
     assert schema.columns["a"].nullable and not schema.columns["b"].nullable
     assert [check.name for check in schema.columns["c"].checks] == ["isin"]
-    assert schema.metadata == {"max_quarantine": 0.2, "null_share": {"a": 0.25}}
+    assert schema.metadata == {"max_quarantine": 0.2, "null_share": {"a": 0.25}, "personal": {"c": "hash"}}
 
 
 def test_we_read_what_pandera_writes() -> None:
@@ -63,6 +63,8 @@ def test_we_read_what_pandera_writes() -> None:
         ({"columns": {"a": {"dtype": "str", "greater_than_or_equal_to": 3}}}, "numbers"),
         ({"columns": {"a": {"dtype": "int64"}}, "unique": ["b"]}, "b"),
         ({"columns": {"a": {"dtype": "int64"}}, "metadata": {"null_share": {"b": 0.1}}}, "b"),
+        ({"columns": {"a": {"dtype": "int64"}}, "metadata": {"personal": {"b": "drop"}}}, "b"),
+        ({"columns": {"a": {"dtype": "int64"}}, "metadata": {"personal": {"a": "hide"}}}, "personal"),
         ({"columns": {"a": {"dtype": "int64"}}, "metadata": {"max_quarantine": 5}}, "max_quarantine"),
         ({"columns": {"a": {"dtype": "int64", "in_range": {"min_value": 0, "include_min": False}}}}, "in_range"),
     ],

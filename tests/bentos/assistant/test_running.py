@@ -13,9 +13,9 @@ import pytest
 
 from bentos.assistant.model import load_assistant
 from bentos.kit.handle import load
-from bentos.kit.traces import trace_number
 from tasks.language.engines import Cancel, Closed, Engine, Prompt, Said, Tell
 from tasks.language.sampling import Sampling
+from tasks.watching.assessments import trace_number
 from tasks.watching.log import folder, read_all
 from tests.bentos.assistant.conftest import ANSWER, ASKED, NOISE, Models, Served, Start, write_assistant
 from tests.bentos.test_follow import until

@@ -170,10 +170,10 @@ def broken(library: Open) -> Iterator[Any]:
         def __init__(self) -> None:
             self.pieces: list[Any] = []
 
-        def standalone(self, question: str, _turns: Any) -> str:
+        def standalone(self, question: str, _turns: Any, _spent: Any) -> str:
             return question
 
-        def answer(self, _question: str, _hits: Any) -> Iterator[str]:
+        def answer(self, _question: str, _hits: Any, _spent: Any) -> Iterator[str]:
             for piece in self.pieces:
                 if isinstance(piece, Exception):
                     raise piece

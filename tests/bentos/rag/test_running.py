@@ -13,11 +13,12 @@ from bentos.kit.config import Config
 from bentos.kit.desk import Desk
 from bentos.kit.handle import load, read_release
 from bentos.kit.pieces import place
-from bentos.kit.traces import Traces, trace_number
+from bentos.kit.traces import Traces
 from bentos.rag.model import Rag, load_rag
 from tasks.artifacts import Artifact
 from tasks.errors import BadInput, NotFound, Unavailable
 from tasks.retrieval.answers import Answer, Ask
+from tasks.watching.assessments import trace_number
 from tests.bentos.rag.conftest import QUESTION, Open, events, refused, write_rag
 from tests.bentos.test_follow import until
 
