@@ -44,7 +44,8 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
     """Compare the columns that both have; tables, streams of batches, or what `counted` made of them.
 
     Rows and nulls are counted on all rows; tests see at most 50 000 seeded ones a side, the classifier `joint_rows` of
-    them. The order of rows and columns does not matter. A window exceeds where a column does, or all jointly."""
+    them. The order of columns, and of rows up to so many, does not matter. A window exceeds where one column does, or
+    all columns jointly."""
     before, after = counted(reference), counted(window)
     names = sorted({*before.nulls} & {*after.nulls})
     needed = max(0, FEWEST - min(before.rows, after.rows))
@@ -63,18 +64,13 @@ def _judged(
 ) -> Verdict:
     exceeding = [test for test in tests if test.exceeds]
     joined = together is not None and together.exceeds
-    faults = {
-        "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
-        "new": tuple(sorted({*after.nulls} - {*before.nulls})),
-        "void": tuple(name for name, count in sorted(after.nulls.items()) if 0 < after.rows == count),
-    }
+    faults = _faults(before, after)
     needed = max(0, FEWEST - min(before.rows, after.rows))
     reasons = [f"columns {fault}: {', '.join(names)}" for fault, names in faults.items() if names]
     if needed:
         side = "window" if after.rows <= before.rows else "reference"
         reasons.append(f"not enough data: {needed} rows are missing to the {FEWEST} that the {side} needs")
-    reasons += map(str, exceeding)
-    reasons += [str(together)] if joined else []
+    reasons += [*map(str, exceeding), *([str(together)] if joined else [])]
     return Verdict(
         reference_rows=before.rows,
         window_rows=after.rows,
@@ -88,6 +84,14 @@ def _judged(
         joint=together,
         reasons=tuple(reasons),
     )
+
+
+def _faults(before: Counted, after: Counted) -> dict[str, tuple[str, ...]]:
+    return {
+        "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
+        "new": tuple(sorted({*after.nulls} - {*before.nulls})),
+        "void": tuple(name for name, count in sorted(after.nulls.items()) if 0 < after.rows == count),
+    }
 
 
 def alarm(exceeded: Sequence[bool], need: int = 2, of: int = 3) -> bool:
