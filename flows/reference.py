@@ -5,6 +5,7 @@ from tasks.artifacts import Artifact, Store
 from tasks.creative import steps as creative
 from tasks.registry.records import VersionRecord
 from tasks.settings import Settings
+from tasks.sources.catalog import load_dataset
 from tasks.watching import references, steps
 from tasks.watching.frames import FACTS, Shape, shape_of
 from tasks.watching.looking import Look
@@ -23,7 +24,8 @@ def reference_of(
         table, split = (Artifact.model_validate(told["inputs"][name]) for name in ("table", "split"))
         reference = steps.reference_of_texts(record.folder, creative.score_texts(record.folder, table, split))
     else:
-        reference = steps.reference_of_table(record.folder)
+        dataset = load_dataset(told["inputs"]["recipe"]["dataset"], settings.folders)
+        reference = steps.reference_of_table(record.folder, dataset.time)
     return reference, reference.shape
 
 

@@ -16,6 +16,7 @@ from tasks.settings import Settings
 from tasks.sources.catalog import load_dataset, masked
 from tasks.sources.folders import look
 from tasks.watching import log
+from tasks.watching.parts import rows
 
 Row = tuple[str, str, str]
 
@@ -23,8 +24,8 @@ Row = tuple[str, str, str]
 def remains(
     store: Store, doomed: Doomed, releases: list[str], shared: Mapping[str, list[str]], settings: Settings
 ) -> list[Row]:
-    rows = [*source(doomed, settings)]
-    rows += [
+    found = [*source(doomed, settings)]
+    found += [
         (f"the same file in the dataset {name}", name, "you run `penstock forget` for a release on it as well")
         for name in sorted({name for names in shared.values() for name in names})
     ]

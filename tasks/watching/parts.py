@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,6 +43,7 @@ SCHEMA = pa.schema(
     ]
 )
 BATCH = 16_384  # rows of a row group
+FEW = ["kind", "release", "version", "path", "caller", "tenant", "replica"]  # columns of few different values
 
 
 class Part(BaseModel, frozen=True):
@@ -74,6 +76,10 @@ class Part(BaseModel, frozen=True):
 def parts(store: Store, release: str) -> list[Part]:
     """The parts of a release in the order in which they were made, without those that are past their time."""
     return [part for part in records(store, release) if part.rows_in is not None]
+
+
+def new_file(path: Path) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=FEW)
 
 
 def records(store: Store, release: str) -> list[Part]:

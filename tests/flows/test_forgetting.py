@@ -13,13 +13,13 @@ import httpx
 import pytest
 import yaml
 
-from flows import console, forgetting, new, reading
+from flows import console, forgetting, new, reading, remains
 from flows import documents as documents_flow
 from flows.orders import Order
 from flows.release import road, roll_back
 from flows.remains import found_outside
 from tasks import settings
-from tasks.artifacts import opened
+from tasks.artifacts import Store, opened
 from tasks.documents import forgetting as documents
 from tasks.documents import uploads
 from tasks.documents.forgetting import Doomed
@@ -30,8 +30,10 @@ from tasks.registry.rest import ABSENT
 from tasks.retrieval import forgetting as made
 from tasks.retrieval.golden import load_golden
 from tasks.watching import log
+from tasks.watching.compaction import compact
 from tasks.watching.log import Record
 from tasks.watching.parts import parts
+from tasks.watching.shipping import ship_left
 from tasks.watching.tracing import trace_id
 from tests.documents.made import header_only
 from tests.flows.papers import PDFS, RECIPE, Shelf, golden, texts
@@ -284,3 +286,19 @@ def test_questions_are_proposed_and_what_cannot_be_forgotten_is_said_first(
     with pytest.raises(Refused, match=r"lending\.md is the only document of papers"):
         forget(shelf, "lending.md")
     assert uploads.forgotten(shelf.store, "papers") == uploads.Forgotten() and shelf.actions == ["stage", "promote"]
+
+
+def test_lines_of_the_log_are_found_here_shipped_and_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_DATA_ROOT", str(tmp_path))
+    store, known = Store(tmp_path / "store"), settings.load()
+    line = Record("prediction", "a", "desk", "2", output={"documents": ["lending.md"]})
+    told = []
+    for move in (lambda: None, lambda: ship_left(store, tmp_path, "desk"), lambda: compact(store, "desk")):
+        writer = log.Writer(log.folder(tmp_path, "desk"), "here")
+        writer.write([line, replace(line, output="none")])
+        writer.close()
+        move()
+        doomed = Doomed(dataset="papers", document="lending.md", paths=("lending.md",), digests=())
+        told += [(words, Path(where).suffix) for words, where, _ in remains.logged(store, doomed, ["desk"], known)]
+    found = "1 lines of the prediction log"
+    assert told[:2] == [(found, ".jsonl")] * 2 and ("2 lines of the prediction log", ".parquet") in told
