@@ -111,7 +111,7 @@ def made_of(store: Store, name: str, person: Person) -> set[int]:
 
 
 def emptied(store: Store, found: Traces, settings: Settings) -> Table:
-    """The files of withdrawn versions, in MLflow and here; and pages of windows, which are drawn again when asked for."""
+    """The files of withdrawn versions, in MLflow and here; and pages of windows: `penstock drift` draws them again."""
     number = 0
     with Registry(settings.mlflow_url) as registry:
         for name in found.versions:

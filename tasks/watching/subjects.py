@@ -120,16 +120,33 @@ def _foreign(store: Store, dataset: str) -> Iterator[str]:
 
 
 def _clean(store: Store, tables: frozenset[str], versions: dict[str, set[int]]) -> Iterator[str]:
-    """What is named by snapshots, receipts and windows without such a table, and by versions that were not made of one."""
-    for kind in ("snapshots", "receipts", "watch"):
-        for name in store.list(kind):
-            found = {*_named(_json(store, name))}
-            if not found & tables:
-                yield from found
+    """What snapshots and windows without such a table name, versions that were not made of one, and steps of trainings
+    that no such table went into."""
+    for name in [*store.list("snapshots"), *store.list("watch")]:
+        found = {*_named(_json(store, name))}
+        if not found & tables:
+            yield from found
+    for name in store.list("receipts"):
+        yield from _apart(_json(store, name), tables)[0]
     for release in {name.split("/")[1] for name in store.list("versions")}:
         for record in records.versions(store, release):
             if record.version not in versions.get(release, ()):
                 yield from _of_version(store, record)
+
+
+def _apart(receipt: Any, tables: frozenset[str]) -> tuple[set[str], set[str]]:
+    """The uris that a training made without such a table, and those that one went into, step by step."""
+    clean, tainted = set[str](), set[str](tables)
+    for step in receipt.get("steps", []):
+        told, made = orjson.dumps(step["inputs"]), {*_named(step["artifacts"])}
+        if any(_digest(uri).encode() in told for uri in tainted):
+            tainted |= made
+        clean |= made - tainted
+    return clean - tainted, tainted - tables
+
+
+def _digest(uri: str) -> str:
+    return uri.rpartition("/")[2].partition(".")[0]
 
 
 def _of_version(store: Store, record: VersionRecord) -> Iterator[str]:
@@ -192,13 +209,13 @@ def _is_made_of(store: Store, uri: str, found: Traces) -> bool:
 
 
 def _raw(store: Store, person: Person, found: Traces) -> set[str]:
-    """The files that only snapshots with the row were read from; of those that no snapshot names, which have the value."""
+    """The files that only snapshots with the row were read from, and those that have the value and no snapshot."""
     going, staying = set[str](), set[str]()
     for name in store.list("snapshots"):
         snapshot = _json(store, name)
         holds_it = not found.tables.isdisjoint(_named(snapshot.get("table")))
         (going if holds_it else staying).update(snapshot.get("parents", ()))
-    names = {name: name.rpartition("/")[2].partition(".")[0] for name in store.list("raw")}
+    names = {name: _digest(name) for name in store.list("raw")}
     lone = {name for name, digest in names.items() if digest not in going | staying and has(store, name, person)}
     return lone | {name for name, digest in names.items() if digest in going - staying}
 
