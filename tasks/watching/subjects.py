@@ -22,7 +22,8 @@ from tasks.watching.privacy import Privacy
 
 TABLES = ("tables", "checked", "quarantine", "texts")
 DERIVED = (
-    "features", "splits", "scores", "references", "transforms", "models", "plots", "curves", "encoders", "weights",
+    "texts", "features", "splits", "scores", "references", "transforms", "models", "plots", "curves", "encoders",
+    "weights",
 )  # fmt: skip
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -99,14 +100,12 @@ def holds(store: Store, uri: str, person: Person) -> bool:
 
 
 def _made_of(store: Store, record: VersionRecord, person: Person, tables: frozenset[str]) -> bool:
-    """By the rows that its folder names, else by its snapshot."""
+    """By the rows that its folder names, or by its snapshot: what was made of that may lack the column."""
     if dataset_of(record) != person.dataset:
         return False
     made = _json(store, f"{record.folder.uri}/release.json")
-    if made:
-        return bool(tables.intersection(_named(made["inputs"].get("table"))))
     snapshot = _json(store, f"snapshots/{person.dataset}/{int(record.tags['data.version']):06}.json")
-    return bool(tables.intersection(_named(snapshot)))
+    return bool(tables.intersection(_named([made.get("inputs", {}).get("table"), snapshot])))
 
 
 def _foreign(store: Store, dataset: str) -> Iterator[str]:

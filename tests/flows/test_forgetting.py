@@ -113,7 +113,7 @@ def test_a_document_is_gone_from_all_that_answers_and_keeps(
     for number in (1, 2):
         with (
             road(shelf.name, settings.load()) as way,
-            pytest.raises(Refused, match="held a document that was forgotten"),
+            pytest.raises(Refused, match="held what was forgotten"),
         ):
             way.approve(number, override=True)
         with Registry(shelf.mlflow) as registry, pytest.raises(Refused, match=r"release\.json is missing"):

@@ -1,23 +1,25 @@
 """A person is forgotten: out of the tables, the versions made of them, the log, and what was cached."""
 
+import re
 from dataclasses import replace
-from pathlib import Path
+from itertools import islice
 
-import httpx
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from flows import console
+from flows import console, forgetting_log
 from flows.forgetting_rows import forget
 from tasks import settings
 from tasks.artifacts import opened
 from tasks.errors import BadInput, Refused
 from tasks.registry import history, ledger
+from tasks.registry.aliases import Registry
+from tasks.registry.rest import served
 from tasks.watching import subjects
 from tasks.watching.parts import parts
 from tasks.watching.subjects import Person
 from tests.flows.conftest import CONTRACT, House, loans, spoilt
-from tests.flows.test_forgetting import holding
 from tests.flows.test_lineage import log
 from tests.watching.logged import prediction
 
@@ -48,7 +50,9 @@ def without(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["customer"] != ANNA]
 
 
-def test_a_person_is_gone_from_tables_versions_and_log(first: House, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_person_is_gone_from_tables_versions_and_log(
+    first: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked, now = prediction(1, release=first.name, inputs={"customer": ANNA}), settings.load()
     log(first.name, asked, replace(asked, kind="feedback", inputs=None, label=1), replace(asked, row=1, inputs={}))
     log(first.name, prediction(2, release=first.name, inputs={"customer": ANNA * 10 + 1}))
@@ -60,24 +64,47 @@ def test_a_person_is_gone_from_tables_versions_and_log(first: House, capsys: pyt
     assert first.actions == ["stage", "promote"]
 
     first.give(without(customers()))
+    assert {name.partition("/")[0] for name in with_anna(first)} >= {"tables", "checked", "features"}
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(forgetting_log, "clear", interrupted)  # killed with the version withdrawn
+        forget(first.name, str(ANNA), "customer", "", now)
+    assert first.champion == 2 and history.forgotten(ledger.entries(first.store, first.name)) == {1}
+    person = Person(dataset="loans", column="customer", value=str(ANNA))
+    for steps in range(1, 2 + len(subjects.DERIVED)):  # and in the middle of the removal
+        with opened(first.store.root) as store:
+            assert len(list(islice(subjects.remove(store, person, subjects.traces(store, person)), steps))) == steps
     capsys.readouterr()
     assert forget(first.name, str(ANNA), "customer", "asked for by letter", now) == 0
     told = capsys.readouterr().out
     assert "Proof: " in told and "NOT forgotten" not in told
-    assert first.champion == 2 and first.faults() == []
-    entries = ledger.entries(first.store, first.name)
-    assert history.forgotten(entries) == {1} and entries[-1].note == "forget a person by customer: asked for by letter"
-    with opened(first.store.root) as store:
-        assert subjects.traces(store, Person(dataset="loans", column="customer", value=str(ANNA))).tables == frozenset()
-    assert [(sum(part.rows for part in parts(first.store, first.name)))] == [2]
-    assert not [name for name in holding(first.store.root, str(ANNA)) if str(ANNA * 10 + 1) not in text(first, name)]
-    run = {"run_id": first.versions[0].run_id}
-    with httpx.Client(base_url=first.mlflow, trust_env=False) as http:
-        assert not http.get("/api/2.0/mlflow/artifacts/list", params=run).json().get("files")
+    assert first.champion == 2 and first.faults() == [] and with_anna(first) == []
+    assert [(part.rows, part.forgotten) for part in parts(first.store, first.name)] == [(2, 2)]
+    with Registry(first.mlflow) as registry:
+        run = registry.call("GET", "runs/get", {"run_id": first.versions[0].run_id})["run"]
+        (model,) = [one["model_id"] for one in run["outputs"]["model_outputs"]]
+        there = registry.call("GET", f"logged-models/{model}", {})["model"]["info"]["artifact_uri"]
+        assert registry.http.get(f"{served(there)}/input_example.json").status_code == 404
+        assert not registry.call("GET", "artifacts/list", {"run_id": first.versions[0].run_id}).get("files")
 
     assert first.train().state == "champion" and len(first.versions) == 2
     assert forget(first.name, str(ANNA), "customer", "", now) == 0 and len(first.versions) == 2
 
 
-def text(house: House, name: str) -> str:
-    return Path(house.store.root / name).read_bytes().decode(errors="replace")
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def with_anna(house: House) -> list[str]:
+    """What the store has of her: tables by any column, other files by their bytes; another number that begins like
+    hers is not hers."""
+    found = []
+    for path in sorted(path for path in house.store.root.rglob("*") if path.is_file()):
+        if path.suffix == ".parquet":
+            table = pq.read_table(path)
+            told = any(
+                str(value) in (str(ANNA), f"{ANNA}.0") for column in table.columns for value in column.to_pylist()
+            )
+        else:
+            told = re.search(rf"(?<!\d){ANNA}(?!\d)".encode(), path.read_bytes()) is not None
+        found += [path.relative_to(house.store.root).as_posix()] if told else []
+    return found
