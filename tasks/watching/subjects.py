@@ -79,7 +79,7 @@ def traces(store: Store, person: Person) -> Traces:
     """Tables that another dataset's snapshot or version names are that dataset's affair."""
     foreign = frozenset(_foreign(store, person.dataset))
     tables = frozenset(uri for uri in _holding(store, person) if uri not in foreign)
-    versions = {}
+    versions: dict[str, set[int]] = {}
     for release in sorted({name.split("/")[1] for name in store.list("versions")}):
         found = {one.version for one in records.versions(store, release) if _made_of(store, one, person, tables)}
         versions |= {release: found} if found else {}
