@@ -1,5 +1,5 @@
-"""Five million logged rows: shipped, compacted, joined with labels, counted by version with all request ids written, one
-of them forgotten; prints what was seen as JSON."""
+"""Five million logged rows: shipped, compacted, joined with labels, counted by version with all request ids written,
+one of them forgotten; prints what was seen as JSON."""
 
 import resource
 import sys
