@@ -2,9 +2,11 @@
 
 The tables that hold the rows go last: by them a run that was killed is finished by the next one."""
 
+import mmap
 import re
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from flows import console, forgetting, forgetting_log, running, servers
 from flows.orders import recipe_of
@@ -165,12 +167,21 @@ def proven(store: Store, person: Person, releases: list[str], told: Told, done: 
     return 0
 
 
+def in_file(path: Path, told: Told) -> bool:
+    """Asked of the whole file, which may be a database: it is mapped, not read."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return told(data)  # type: ignore[arg-type]  # a buffer is all that is asked for
+    except (FileNotFoundError, ValueError):  # a journal of a database that went, or a file of nothing
+        return False
+
+
 def remaining(store: Store, person: Person, releases: list[str], settings: Settings) -> Iterator[Row]:
     """What is out of reach, as far as it can be seen from here."""
     yield from bentos(store, releases, settings)
     told, skipped = value_in(person), {settings.root / "bentoml", *(log.folder(settings.root, one) for one in releases)}
     for path in files(settings.root, {folder.resolve() for folder in skipped}):
-        if told(path.read_bytes()):
+        if in_file(path, told):
             yield "the value in another file, of this person or not", str(path), "you look into it"
     yield f"answers to requests that did not tell {person.column}", "the prediction log", "PENSTOCK_LOG_DAYS are over"
     yield "files named by --file, and copies of the source", "where you keep them", "you delete the rows there"
