@@ -52,7 +52,7 @@ def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
     aliases = ["trial (over)" if alias == "trial" and told["split"]["over"] else alias for alias in aliases]
     pending = ["pending"] if number in told["pending"] else []
     gone = "withdrawn once, brought back by a person" if "champion" in aliases else "withdrawn"
-    gone = "forgotten: it held a document that was" if version.get("forgotten") else gone
+    gone = "forgotten: it held what was" if version.get("forgotten") else gone
     return ", ".join([*aliases, *pending, *([gone] if version["withdrawn"] else [])])
 
 
