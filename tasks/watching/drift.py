@@ -19,7 +19,8 @@ UNTESTED = {
 
 
 class Verdict(BaseModel):
-    """What was found. Columns that are missing, new or without a value are faults of the data, and not drift."""
+    """What was found. Columns that are missing, new or without a value any more are faults of the data, and
+    not drift."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,7 +51,7 @@ def verdict(reference: Rows, window: Rows) -> Verdict:
     pairs = [] if needed else [paired(name, before, after) for name in names]
     rows = before.rows, after.rows
     tests = [of_values(pair) for pair in pairs if pair.kind in ("number", "level", "text")]
-    nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs}
+    nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs if pair.kind != "vector"}
     tests += [of_nulls(name, counts, rows) for name, counts in nulls.items() if any(counts)]
     features = [pair for pair in pairs if pair.kind not in ("time", "other", "void")]
     found = corrected(tests), joint(features) if features else None
@@ -65,7 +66,7 @@ def _judged(
     faults = {
         "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
         "new": tuple(sorted({*after.nulls} - {*before.nulls})),
-        "void": tuple(name for name, count in sorted(after.nulls.items()) if 0 < after.rows == count),
+        "void": tuple(sorted({*_void(after)} - {*_void(before)})),
     }
     needed = max(0, FEWEST - min(before.rows, after.rows))
     reasons = [f"columns {fault}: {', '.join(names)}" for fault, names in faults.items() if names]
@@ -87,6 +88,10 @@ def _judged(
         joint=together,
         reasons=tuple(reasons),
     )
+
+
+def _void(side: Counted) -> list[str]:
+    return [name for name, count in side.nulls.items() if 0 < side.rows == count]
 
 
 def alarm(exceeded: Sequence[bool], need: int = 2, of: int = 3) -> bool:
