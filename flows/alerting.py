@@ -125,7 +125,7 @@ def receivers(settings: Settings) -> dict[str, NotifyBase]:
         if not isinstance(receiver, NotifyBase):
             raise BadInput(
                 f"The URL number {place} of PENSTOCK_ALERTS is none that Apprise knows (it is not shown, since it may "
-                "hold a password). Write it as https://github.com/caronc/apprise says, such as slack://... or json://..."
+                "hold a password). Write it as https://github.com/caronc/apprise says."
             )
         found[sha256(url.encode())[:12]] = receiver
     return found

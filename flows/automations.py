@@ -17,9 +17,9 @@ from tasks.settings import Settings
 SILENCE = timedelta(seconds=120)  # without a heartbeat (one every 30 s) a run then counts as crashed
 ENDS = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed")
 BLOCK = "penstock-alerts-"  # and a number: one block for each receiver
-RUN = "{{ flow.name }}/{{ flow_run.name }}"
+RUN = "{{ deployment.name or flow.name }}/{{ flow_run.name }}"
 PAGE = "Run: {{ flow_run|ui_url }}"
-RUN = "{{ flow.name }}/{{ flow_run.name }}"
+RUN = "{{ deployment.name or flow.name }}/{{ flow_run.name }}"
 PAGE = "Run: {{ flow_run|ui_url }}"
 
 

@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
         serve,
         chat,
         score,
+        labels,
         history,
         compare,
         report,
@@ -135,6 +136,18 @@ def score(
 
     console.listen()
     running.score(name, source, to, query, load())
+
+
+def labels(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet file: request_id, label, optional row and tenant")],
+    json: Json = False,
+) -> None:
+    """Tell what was right about answers that were given; exit code 1 where a label fits no answer."""
+    from flows import labelling
+
+    if labelling.labels(name, file, json, load()):
+        raise typer.Exit(1)
 
 
 def history(name: Name, json: Json = False) -> None:

@@ -1,5 +1,6 @@
 """Commands on what happens after promotion."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON instead of tables")]
 
 
 def add_to(app: typer.Typer) -> None:
-    for command in (watch, drift, retrain, evidently):
+    for command in (watch, drift, retrain, evidently, why, impact):
         app.command()(command)
 
 
@@ -51,3 +52,28 @@ def evidently(port: Annotated[int, typer.Option(help="Of the page")] = 8123) -> 
     from flows import watching
 
     watching.evidently(port, load())
+
+
+def why(
+    request_id: Annotated[str, typer.Argument(help="As the answer's X-Request-ID says")],
+    release: Annotated[str | None, typer.Option(help="Default: the logs of all releases")] = None,
+    json: Json = False,
+) -> None:
+    """Where an answer comes from: log lines, version, gate, data, code, runs, bentos, trace."""
+    from flows import lineage
+
+    lineage.why(request_id, release, json, load())
+
+
+def impact(
+    snapshot: Annotated[str, typer.Argument(metavar="DATASET@VERSION", help="A snapshot of a dataset")],
+    document: Annotated[
+        str | None, typer.Argument(help="A document as it stood in that snapshot; default: all of it")
+    ] = None,
+    ids: Annotated[Path | None, typer.Option(help="File for the ids of all requests: release, version, id")] = None,
+    json: Json = False,
+) -> None:
+    """What came of a snapshot, or of a document in it: versions, bentos, answers."""
+    from flows import lineage
+
+    lineage.impact(snapshot, document, ids, json, load())

@@ -1,4 +1,4 @@
-"""The tour: tables, documents, an assistant, texts. Each kind trains, serves, answers."""
+"""The tour: tables, documents, an assistant, texts. Each kind trains, serves, answers; one is watched."""
 
 import json
 import shutil
@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from flows import console, running
+from flows import console, demo_watch, running
 from flows.chatting import connected
 from flows.orders import Order
 from flows.talking import Talk
@@ -44,6 +44,7 @@ def run(settings: Settings) -> None:
     documents(settings)
     assistant(settings)
     texts(settings)
+    demo_watch.run(settings, 12)
     part("Where to look")
     web = settings.prefect_url.removesuffix("/api")
     console.show("pages", ("what", "where"), [("runs and decisions", web), ("models and metrics", settings.mlflow_url)])

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from flows import console, running
+from flows import console, forgetting_log, running
 from flows.orders import Order, recipe_of
 from flows.remains import remains
 from tasks.artifacts import Store, opened
@@ -56,6 +56,8 @@ def forget(name: str, document: str, note: str, settings: Settings) -> int:
         rebuild_all(store, doomed, releases, reason, settings)
         cleared = clear_golden(doomed, settings)
         done = [*cleared, *removed(store, doomed, releases, settings)]
+        settled(store, releases)
+        done += forgetting_log.clear(store, releases, documents.telling(doomed), settings)
         return told(store, doomed, releases, done, settings)
 
 
@@ -238,6 +240,15 @@ def remove_local(name: str, version: int, settings: Settings) -> None:
     (settings.root / "reports" / f"{name}-v{version}.html").unlink(missing_ok=True)
 
 
+def settled(store: Store, releases: Sequence[str]) -> None:
+    """Wait for the services: what they answer from here on does not tell of it."""
+    for release in releases:
+        champion = history.champion(ledger.entries(store, release))
+        for beat in replicas(store, release):
+            answers = running.settled_version(beat.url, champion)
+            console.out.print(f"  {beat.url} answers with version {answers} of {release}")
+
+
 def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, settings: Settings) -> int:
     """The tables of what went and what remains, and the proof."""
     console.show(f"removed of {doomed.document}", ("what", "number"), [row for row in done if row[1]])
@@ -251,9 +262,7 @@ def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, set
             searched = "index" in made.parts(store, record)
             if searched and dataset_of(record) == doomed.dataset:  # others may hold the same file: see what remains
                 faults += found_by_searching(store, record, doomed, server)
-            for beat in replicas(store, release):
-                answers = running.settled_version(beat.url, champion)
-                console.out.print(f"  {beat.url} answers with version {answers} of {release}")
+    faults += forgetting_log.left(store, releases, documents.telling(doomed), settings)
     rows = remains(store, doomed, [*releases], shared, settings)
     console.show("what remains", ("what", "where", "until"), rows)
     if faults:
@@ -262,7 +271,7 @@ def told(store: Store, doomed: Doomed, releases: Sequence[str], done: Table, set
     documents.finish(store, doomed)
     text = f"{len(doomed.passages)} passages of its text" if doomed.passages else "no text of it is left to look for"
     console.out.print(
-        f"Proof: the champion's index was searched and every file of the store read, by its names, its "
-        f"{len(doomed.digests)} digests and its text ({text}): nothing was found."
+        f"Proof: the champion's index was searched, every file of the store, the prediction log and the traces were "
+        f"read, by its names, its {len(doomed.digests)} digests and its text ({text}): nothing was found."
     )
     return 0

@@ -66,8 +66,7 @@ def facts(seen: Seen) -> list[tuple[str, str]]:
     told = [("champion", f"version {window.champion}"), ("rows", f"{window.rows:,} from {since} to {until} UTC")]
     told += [("answered by other versions", f"{window.others:,}")] if window.others else []
     told += [(f"break the contract: {cause}", f"{rows:,} rows") for cause, rows in window.faults.items()]
-    told += [("verdict", "; ".join(window.verdict.reasons) or "no drift")] if window.verdict else []
-    told += [("verdict", "none: this window is the reference of the next ones")] if window.verdict is None else []
+    told.append(("verdict", verdict_of(window)))
     told += [(name, f"{value:.4g}") for name, value in window.rates.items()]
     if quality := seen.qualities.get(window.number):
         told.append((f"{quality.metric} by {quality.rows:,} labels", f"{quality.value}; promised {quality.promised}"))
@@ -81,6 +80,17 @@ def facts(seen: Seen) -> list[tuple[str, str]]:
     return told
 
 
+def verdict_of(window: Window) -> str:
+    """In one line: the columns of the verdict are shown as a table."""
+    found = window.verdict
+    if found is None:
+        return "none: this window is the reference of the next ones"
+    drifted = [f"drift of {', '.join(found.drifted)}"] if found.drifted else []
+    joint = [str(found.joint)] if found.joint and found.joint.exceeds else []
+    faults = [reason for reason in found.reasons if reason.startswith("columns ")]
+    return "; ".join([*drifted, *joint, *faults]) or "no drift"
+
+
 def state(seen: Seen) -> str:
     wish = seen.wish
     assert wish is not None
@@ -92,9 +102,9 @@ def state(seen: Seen) -> str:
 
 
 def columns(window: Window) -> list[tuple[str, ...]]:
-    """The tests of a window, those that exceed first."""
+    """The tests of a window, those that exceed first, the greatest effect before the others."""
     tests = window.verdict.tests if window.verdict else ()
-    ranked = sorted(tests, key=lambda one: (not one.exceeds, one.corrected))
+    ranked = sorted(tests, key=lambda one: (not one.exceeds, -one.effect))
     return [
         (one.column, one.told, f"{one.method} {one.effect:.3g}", f"{one.corrected:.2g}", "yes" if one.exceeds else "")
         for one in ranked

@@ -73,6 +73,7 @@ def compare(name: str, first: int, second: int, as_json: bool, settings: Setting
         console.emit(found.model_dump(mode="json"))
     else:
         console.show(f"{name}", ("", f"version {first}", f"version {second}"), found.rows())
+        console.out.print(found.gate or "The gate never put them against each other on the same rows.")
 
 
 def report(name: str, version: int | None, settings: Settings) -> None:

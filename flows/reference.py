@@ -8,6 +8,7 @@ from tasks.errors import Unavailable
 from tasks.registry.records import VersionRecord
 from tasks.retrieval.specs import Embedding
 from tasks.settings import Settings
+from tasks.sources.catalog import load_dataset
 from tasks.sources.frames import read_table
 from tasks.watching import references, steps
 from tasks.watching.drift import FEWEST
@@ -36,7 +37,8 @@ def reference_of(
         table, split = (Artifact.model_validate(told["inputs"][name]) for name in ("table", "split"))
         reference = steps.reference_of_texts(record.folder, creative.score_texts(record.folder, table, split), weights)
     else:
-        reference = steps.reference_of_table(record.folder)
+        dataset = load_dataset(told["inputs"]["recipe"]["dataset"], settings.folders)
+        reference = steps.reference_of_table(record.folder, dataset.time)
     return reference, reference.shape
 
 

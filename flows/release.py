@@ -103,6 +103,7 @@ def compare(release: str, first: int, second: int) -> comparing.Comparison:
     found = comparing.compare(store_at(load().store), release, first, second)
     lines = [f"| | version {first} | version {second} |", "|---|---|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in found.rows()]
+    lines += ["", found.gate] if found.gate else []
     create_markdown_artifact("\n".join(lines), key=f"compare-{release}", description=f"{release}: {first} and {second}")
     return found
 

@@ -73,7 +73,7 @@ def release_series(settings: Settings) -> Iterator[Sample]:
         if champion is not None:
             yield "penstock_champion_version", (release,), champion
             yield "penstock_pending_versions", (release,), len(history.pending(entries))
-        for beat in replicas(settings.root, release, math.inf):
+        for beat in replicas(store, release, math.inf):
             yield "penstock_replica_heartbeat_timestamp_seconds", (release, beat.replica, beat.version), beat.time
         window = last_window(store, release)
         if window is not None:

@@ -9,13 +9,14 @@ from pathlib import Path
 from flows import servers
 from tasks.artifacts import RemoteStore, Store
 from tasks.documents.corpus import folder_source, path_of
-from tasks.documents.forgetting import Doomed, told_in
+from tasks.documents.forgetting import Doomed
 from tasks.registry import history, ledger
 from tasks.retrieval.proving import told_in_file
 from tasks.settings import Settings
 from tasks.sources.catalog import load_dataset, masked
 from tasks.sources.folders import look
 from tasks.watching import log
+from tasks.watching.parts import rows
 
 Row = tuple[str, str, str]
 
@@ -23,12 +24,11 @@ Row = tuple[str, str, str]
 def remains(
     store: Store, doomed: Doomed, releases: list[str], shared: Mapping[str, list[str]], settings: Settings
 ) -> list[Row]:
-    rows = [*source(doomed, settings)]
-    rows += [
+    found = [*source(doomed, settings)]
+    found += [
         (f"the same file in the dataset {name}", name, "you run `penstock forget` for a release on it as well")
         for name in sorted({name for names in shared.values() for name in names})
     ]
-    rows += logged(doomed, releases, settings)
     rows += bentos(store, releases, settings)
     rows += found_outside(doomed, releases, settings)
     rows += always(store, doomed, settings)
@@ -44,32 +44,16 @@ def source(doomed: Doomed, settings: Settings) -> Iterator[Row]:
             yield "the file itself, left out of every corpus", where, "you delete it"
 
 
-def logged(doomed: Doomed, releases: Iterable[str], settings: Settings) -> Iterator[Row]:
-    """Lines of the prediction log that cite it, or hold its text where texts are logged; a log is not rewritten."""
-    names = [path.encode() for path in doomed.paths]
-    for release in releases:
-        for path in log.segments(log.folder(settings.root, release)):
-            lines = [line for line in path.read_bytes().splitlines() if cites(line, names, doomed)]
-            if lines:
-                yield f"{len(lines)} lines of the prediction log", str(path), "you delete the file"
-
-
-def cites(line: bytes, names: list[bytes], doomed: Doomed) -> bool:
-    return any(name in line for name in names) or told_in(line, doomed.passages)
-
-
 def bentos(store: Store, releases: Iterable[str], settings: Settings) -> Iterator[Row]:
     """Built services of withdrawn versions: each has its index baked in, and so have the images made of them."""
     home = Path(servers.environment(settings)["BENTOML_HOME"])
     for release in releases:
         for version in sorted(history.forgotten(ledger.entries(store, release))):
-            for kind, command in (("bentos", "bentoml delete"), ("models", "bentoml models delete")):
-                for path in sorted((home / kind / release).glob(f"v{version}")):
-                    yield (
-                        f"{kind}: {release}:v{version}",
-                        str(path),
-                        f"`{command} {release}:v{version}`, and its images go",
-                    )
+            names = {"bentos": (f"v{version}-*", "bentoml delete"), "models": (f"v{version}", "bentoml models delete")}
+            for kind, (pattern, command) in names.items():
+                for path in sorted((home / kind / release).glob(pattern)):
+                    tag = f"{release}:{path.name}"
+                    yield f"{kind}: {tag}", str(path), f"`{command} {tag}`, and its images go"
 
 
 def found_outside(doomed: Doomed, releases: list[str], settings: Settings) -> Iterator[Row]:
@@ -105,8 +89,12 @@ def always(store: Store, doomed: Doomed, settings: Settings) -> Iterator[Row]:
     names = "snapshots and their lists of files, records of uploads, ledger, list of forgotten documents"
     yield "its name and digest, no text", names, "for good: they say that it was forgotten"
     yield "its name in runs and results, no text", "Prefect, MLflow", "you delete the runs"
-    text = " (with texts, where PENSTOCK_LOG_TEXT was on)" if settings.trace_share else ""
-    yield f"traces of answers{text}", f"MLflow at {settings.mlflow_url}", "you delete the traces"
+    yield (
+        "numbers of deleted traces and lines (counts, lengths, times)",
+        "MLflow's metrics, watch/",
+        "they are summed up",
+    )
+    yield "pages of databases that nothing points to any more", "MLflow, Prefect", "the database is packed (VACUUM)"
     if isinstance(store, RemoteStore):
         yield "copies on machines that read the store", "~/.cache/penstock there", "you delete that folder"
         yield "earlier versions of objects, where the bucket keeps them", masked(settings.store), "its lifecycle rule"

@@ -5,6 +5,7 @@ from importlib import import_module
 from itertools import count
 
 from prefect import flow
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.flow_runs import suspend_flow_run
@@ -91,9 +92,12 @@ def start(store: Store, wish: Wish) -> None:
             return
         key, parameters = f"{wish.release}-{wish.number}-{attempt}", {"release": wish.release, "wish": wish.number}
         try:
-            run = run_deployment("retrain/retrain", parameters, timeout=0, idempotency_key=key, as_subflow=False)
+            run = run_deployment(  # sync here
+                "retrain/retrain", parameters=parameters, timeout=0, idempotency_key=key, as_subflow=False
+            )
         except ObjectNotFound:
             raise Refused("There is no deployment `retrain`; run `penstock deploy`.") from None
+        assert isinstance(run, FlowRun) and run.state is not None
         if not run.state.is_final() or run.state.is_completed():
             return
 

@@ -17,6 +17,7 @@ RUNS: Table = {
     "penstock_run_duration_seconds": ("Duration of the last run that ended", ("deployment",)),
     "penstock_run_end_timestamp_seconds": ("End of the last run that ended", ("deployment",)),
     "penstock_run_success_timestamp_seconds": ("End of the last run that completed", ("deployment",)),
+    "penstock_run_start_timestamp_seconds": ("Start of the last run", ("deployment",)),
     "penstock_run_retries": ("Retries of the last run", ("deployment",)),
     "penstock_run_lateness_seconds": ("From when the last run should have started to its start", ("deployment",)),
     "penstock_run_tasks": ("Tasks of the last run", ("deployment",)),
@@ -41,7 +42,7 @@ def run_series(settings: Settings) -> Iterator[Sample]:
 
 
 def deployment_series(client: SyncPrefectClient, one: DeploymentResponse) -> Iterator[Sample]:
-    found = runs(client, {"deployment_id": {"any_": [one.id]}, "start_time": {"is_null_": False}}, RECENT)
+    found = runs(client, {"deployment_id": {"any_": [one.id]}, "state": {"type": {"not_any_": ["SCHEDULED"]}}}, RECENT)
     for state, count in Counter(str(run.state_name) for run in found).items():
         yield "penstock_runs_recent", (one.name, state), count
     if found:
@@ -56,9 +57,11 @@ def deployment_series(client: SyncPrefectClient, one: DeploymentResponse) -> Ite
 
 
 def last_series(client: SyncPrefectClient, name: str, run: FlowRun) -> Iterator[Sample]:
-    """Of the run that started last, ended or not."""
+    """Of the last run that was taken, ended or not; one that was killed early has no start."""
     yield "penstock_run_state", (name, str(run.state_name)), 1
     yield "penstock_run_retries", (name,), max(run.run_count - 1, 0)
+    if run.start_time:
+        yield "penstock_run_start_timestamp_seconds", (name,), run.start_time.timestamp()
     if run.start_time and run.expected_start_time:
         lateness = (run.start_time - run.expected_start_time).total_seconds()
         yield "penstock_run_lateness_seconds", (name,), max(lateness, 0.0)
@@ -69,6 +72,6 @@ def last_series(client: SyncPrefectClient, name: str, run: FlowRun) -> Iterator[
 
 
 def runs(client: SyncPrefectClient, which: dict[str, object], most: int) -> list[FlowRun]:
-    """Flow runs, the last started first."""
+    """Flow runs, the last that should start first."""
     chosen = FlowRunFilter.model_validate(which)
-    return client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.START_TIME_DESC, limit=most)
+    return client.read_flow_runs(flow_run_filter=chosen, sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=most)

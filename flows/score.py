@@ -17,6 +17,8 @@ from tasks.sources.steps import outside
 from tasks.tables import batch_sources, batches
 from tasks.tables.batches import Scored
 from tasks.tables.predictor import Predictor
+from tasks.watching import batch_log
+from tasks.watching.privacy import privacy_of
 
 fetch = outside(batch_sources.fetch)
 
@@ -35,7 +37,10 @@ def score(release: str, source: str, to: str, query: str | None = None) -> Score
     with tempfile.TemporaryDirectory() as aside:
         path = fetch(source, query, Path(aside))
         rows = batch_sources.open_rows(path, shown, expected(release, predictor, settings))
-        scored = batches.score(predictor, record.version, rows, Path(to))
+        privacy = privacy_of(predictor.release["input_schema"], settings.pseudonym_bytes)
+        run = batch_log.run_id(release, record.version, path)
+        with batch_log.logging(store, release, record.version, run, privacy) as tell:
+            scored = batches.score(predictor, record.version, rows, Path(to), tell)
     create_markdown_artifact(markdown(scored, shown), key=f"score-{release}", description=f"{release}: batch scoring")
     return scored
 

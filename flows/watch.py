@@ -3,10 +3,6 @@
 import time
 
 from prefect import flow
-from tasks.watching.compaction import compact
-from tasks.watching.parts import Part, expire, parts
-from tasks.watching.shipping import ship_left
-from tasks.watching.truth import truth, unknown
 
 from flows import publishing
 from flows.alerting import alert, send_waiting
@@ -26,7 +22,11 @@ from tasks.registry.records import VersionRecord
 from tasks.settings import Settings, load
 from tasks.watching import looking, wishes
 from tasks.watching.brakes import Ruling, rule
+from tasks.watching.compaction import compact
+from tasks.watching.parts import Part, expire, parts
 from tasks.watching.replicas import replicas
+from tasks.watching.shipping import ship_left
+from tasks.watching.truth import truth, unknown
 from tasks.watching.windows import (
     Quality,
     Window,

@@ -15,6 +15,8 @@ from tasks.registry.recipes import release_names
 from tasks.settings import Settings
 from tasks.watching.windows import Window, qualities, windows
 
+HEADS = ("column", "change", "effect", "p, corrected")
+
 
 def watch(name: str | None, settings: Settings) -> None:
     """One release, or all that have a champion."""
@@ -25,14 +27,17 @@ def watch(name: str | None, settings: Settings) -> None:
         raise Refused("No release has a champion yet; `penstock train NAME` makes one.")
     running.connect(settings)
     servers.wait(settings)
-    from flows.publishing import facts
+    from flows.publishing import columns, facts
     from flows.watch import watch as flow
 
     for release in chosen:
         seen = flow(release)
         console.out.print(seen.text)
         if rows := facts(seen):
-            console.show(f"{release}: the newest window", ("", ""), rows)
+            console.show(f"{release}: window {seen.window.number if seen.window else ''}", ("", ""), rows)
+        if seen.new and seen.window is not None and seen.window.exceeds:
+            drifted = [row for row in columns(seen.window) if row[-1]]
+            console.show("drifted columns", HEADS, [row[:-1] for row in drifted])
 
 
 def drift(name: str, number: int | None, as_json: bool, settings: Settings) -> None:
@@ -54,7 +59,7 @@ def drift(name: str, number: int | None, as_json: bool, settings: Settings) -> N
     seen = Seen(release=name, text="", champion=window.champion, window=window, qualities=qualities(store, name))
     console.show(f"{name}: window {window.number}", ("", ""), facts(seen))
     if rows := columns(window):
-        console.show("columns", ("column", "change", "effect", "p, corrected", "drifted"), rows)
+        console.show("columns", (*HEADS, "drifted"), rows)
     path = page(settings, name, window.number)
     if not path.exists():
         with opened(settings.store):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter
 from bentos.kit.desk import Desk
 from bentos.kit.feedback import Accepted, Feedback
 from bentos.kit.handle import Handle
+from tasks.watching.targets import target_of
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem}"
@@ -71,6 +72,8 @@ def document(app: FastAPI, desk: Desk[Any], schemas: Schemas) -> dict[str, Any]:
     found = get_openapi(title=app.title, version=app.version, description=f"Serving {told}.", routes=app.routes)
     described = schemas(handle)
     shared = components(Feedback=Feedback, Accepted=Accepted, Info=Info)
+    if handle and (target := target_of(handle.release.output_schema)):
+        shared["Feedback"]["properties"]["label"] |= {"anyOf": [target.schema], "examples": [target.example]}
     found.setdefault("components", {}).setdefault("schemas", {}).update(shared | described.components)
     for path, example in described.examples.items():
         found["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"] = example

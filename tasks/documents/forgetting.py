@@ -1,7 +1,7 @@
 """A document that is to be forgotten: under which names and revisions it was known, and words that only it has."""
 
 import re
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -94,6 +94,13 @@ def told_in(data: bytes, runs: Iterable[str]) -> bool:
         return False
     text = squeezed(data.replace(rb"\n", b" ").decode(errors="replace"))
     return any(f" {run} " in text for run in close)
+
+
+def telling(doomed: Doomed) -> Callable[[bytes], bool]:
+    """Whether a line of a log, or a trace, names the document (in JSON, or JSON within JSON) or has its text."""
+    names = [orjson.dumps(path) for path in doomed.paths]
+    names += [orjson.dumps(name.decode())[1:-1] for name in names]
+    return lambda data: any(name in data for name in names) or told_in(data, doomed.passages)
 
 
 def _letters(escaped: bytes) -> bytes:

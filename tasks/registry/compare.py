@@ -5,15 +5,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Store
-from tasks.registry import records
+from tasks.errors import NotFound
+from tasks.registry import ledger, records
+from tasks.registry.differences import differences
 from tasks.registry.gate import Decision
+from tasks.registry.records import VersionRecord
 from tasks.statistics import Interval
 
 Rows = list[tuple[str, ...]]
 
 
 class Comparison(BaseModel):
-    """Metrics of two versions (each on its own test rows) and what differs in their making."""
+    """Metrics of two versions, each on its own test rows or questions; what differs in their making; and what the gate
+    found where it put the one against the other, on the same rows."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,12 +26,15 @@ class Comparison(BaseModel):
     right: int
     metrics: dict[str, tuple[Interval | None, Interval | None]]
     facts: dict[str, tuple[str, str]]
+    making: dict[str, tuple[str, str]] = {}
+    gate: str | None = None
 
     def rows(self) -> Rows:
         """For a table: name, left, right; a fact that differs is marked."""
         metrics = [(name, *(str(side) if side else "-" for side in sides)) for name, sides in self.metrics.items()]
+        facts = self.facts | self.making
         return metrics + [
-            (f"{name} *" if left != right else name, left, right) for name, (left, right) in self.facts.items()
+            (f"{name} *" if left != right else name, left, right) for name, (left, right) in facts.items()
         ]
 
 
@@ -40,7 +47,26 @@ def compare(store: Store, release: str, left: int, right: int) -> Comparison:
         right=right,
         metrics={name: (one.metrics.get(name), two.metrics.get(name)) for name in names},
         facts={name: (value, _facts(two).get(name, "-")) for name, value in _facts(one).items()},
+        making=_making(store, one, two),
+        gate=_faced(store, release, {left, right}),
     )
+
+
+def _making(store: Store, one: VersionRecord, two: VersionRecord) -> dict[str, tuple[str, str]]:
+    try:
+        return differences(store.path(one.folder), store.path(two.folder))
+    except NotFound:  # the files of a forgotten version were removed
+        return {}
+
+
+def _faced(store: Store, release: str, pair: set[int]) -> str | None:
+    """The newest decision about the one against the other; None where there never was one."""
+    digests = [entry.decision for entry in ledger.entries(store, release) if entry.decision]
+    for digest in dict.fromkeys(reversed(digests)):
+        said = records.decision(store, release, digest)
+        if {int(said.evidence.candidate), said.evidence.champion} == pair:
+            return f"The gate, on the same rows: {said.decision.reasons[0].text}"
+    return None
 
 
 def decision_rows(decision: Decision) -> Rows:
@@ -58,7 +84,7 @@ def decision_rows(decision: Decision) -> Rows:
     ]
 
 
-def _facts(record: records.VersionRecord) -> dict[str, str]:
+def _facts(record: VersionRecord) -> dict[str, str]:
     known: dict[str, Any] = {
         "created": record.created,
         "snapshot": record.snapshot,

@@ -6,7 +6,7 @@ answers what is no score, is Unavailable: nothing is skipped, since what is left
 import json
 import math
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
@@ -130,7 +130,7 @@ def _mlflow(told: list[Case], by: Judge) -> tuple[str, list[dict[str, float]]]:
 
 def _judged(model: str, case: Case) -> dict[str, float]:
     """Faithful to the contexts, to the point, how much of the found is, and whether the found suffices."""
-    from mlflow.genai.judges import is_context_relevant, is_context_sufficient, is_grounded
+    from mlflow.genai.judges import is_context_relevant, is_context_sufficient
 
     found = [{"content": text} for text in case.contexts]
     ask = partial(_verdict, case.id)
@@ -139,7 +139,7 @@ def _judged(model: str, case: Case) -> dict[str, float]:
         for text in case.contexts
     ]
     return {
-        "faithfulness": ask(is_grounded, model=model, request=case.question, response=case.answer, context=found),
+        "faithfulness": _faithful(model, case),
         "answer_relevance": ask(is_context_relevant, model=model, request=case.question, context=case.answer),
         "context_precision": sum(relevant) / len(relevant),
         "context_recall": ask(
@@ -171,6 +171,31 @@ def _reach(by: Judge) -> None:
         raise Unavailable(
             f"The judge {by.model} cannot be reached: {error}. Look at OPENAI_BASE_URL and OPENAI_API_KEY."
         ) from error
+
+
+def grounded(told: Sequence[Case], by: Judge) -> list[bool | None]:
+    """Whether each answer says only what its contexts say, by MLflow's judge; None where that gave no verdict.
+
+    Unavailable where the judge cannot be reached."""
+    if not told:
+        return []
+    _reach(by)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(partial(_grounded, f"openai:/{by.model}"), told))
+
+
+def _grounded(model: str, case: Case) -> bool | None:
+    try:
+        return bool(_faithful(model, case))
+    except Unavailable:
+        return None
+
+
+def _faithful(model: str, case: Case) -> float:
+    from mlflow.genai.judges import is_grounded
+
+    found = [{"content": text} for text in case.contexts]
+    return _verdict(case.id, is_grounded, model=model, request=case.question, response=case.answer, context=found)
 
 
 def _ragas(told: list[Case], by: Judge) -> tuple[str, list[dict[str, float]]]:

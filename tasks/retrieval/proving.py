@@ -18,6 +18,7 @@ from tasks.retrieval.served import read_release
 from tasks.retrieval.store import Filters
 
 LIMIT, PREFETCH = 10, 100
+LOG = "predictions/"  # kept for its time, and told among what remains
 BLOCK, OVERLAP = 8 << 20, 64 << 10  # bytes
 
 
@@ -44,7 +45,7 @@ def found_in_store(store: Store, doomed: Doomed, spare: Set[str], shared: Set[st
     others = doomed.model_copy(update={"digests": tuple(shared)})
     theirs = {*spare, *raw_of(store, others), *pieces_of(store, others)} if shared else set()
     for name in store.list(""):
-        if name.startswith(f"{NOTES}/") or {name, "/".join(name.split("/")[:3])} & theirs:
+        if name.startswith((f"{NOTES}/", LOG)) or {name, "/".join(name.split("/")[:3])} & theirs:
             continue
         try:
             data = store.read(name)

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ WANTED: dict[Kind, str] = {
     "date": "a date like 2024-03-31",
     "str": "text",
 }
+Tell = Callable[[pa.Table, dict[str, pa.Array]], None]
 log = logging.getLogger("penstock.score")
 
 
@@ -55,10 +57,15 @@ def champion(store: Store, release: str) -> records.VersionRecord:
     return records.version(store, release, version)
 
 
-def score(predictor: Predictor, version: int, rows: Rows, to: Path) -> Scored:
+def untold(_inputs: pa.Table, _answers: dict[str, pa.Array]) -> None:
+    """Nobody else is told of the answers."""
+
+
+def score(predictor: Predictor, version: int, rows: Rows, to: Path, tell: Tell = untold) -> Scored:
     """Write `to` (Parquet or CSV): the columns of `rows` as they came, then the answer, `unseen` and `version`.
 
-    Whole or not at all: written aside, then moved. The same rows and version give the same bytes."""
+    Whole or not at all: written aside, then moved. The same rows and version give the same bytes. `tell` gets the
+    inputs and answers of each batch."""
     answered = answer_fields(predictor.model.card)
     _refuse_clash(rows, answered)
     kept = kept_fields(rows.schema, predictor.schema, typed=to.suffix == ".parquet")
@@ -73,6 +80,7 @@ def score(predictor: Predictor, version: int, rows: Rows, to: Path) -> Scored:
             unseen += len(inputs) - answers["unseen"].null_count
             columns = {one.name: _kept(batch, inputs, one) for one in kept} | answers
             write(pa.table({**columns, "version": pa.repeat(version, len(batch))}))
+            tell(inputs, answers)
             pace.step(len(batch))
     release, seconds = predictor.release["release"], time.monotonic() - pace.started
     log.info("%d rows scored with version %d of %s in %.1f s", pace.rows, version, release, seconds)

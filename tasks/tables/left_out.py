@@ -27,7 +27,7 @@ def left_out(newest: Ground, older: Ground) -> NDArray[np.bool_]:
     before, now = (read_table(ground.table, [newest.time])[newest.time] for ground in (older, newest))
     start = pc.min(now).as_py()
     past = np.array([value is None or start is None or value < start for value in before.to_pylist()])
-    return gone & ~past & (parts_of(older.split) == "test")
+    return np.asarray(gone & ~past & (parts_of(older.split) == "test"))
 
 
 def left_out_check(

@@ -15,6 +15,7 @@ Values = NDArray[np.float64]
 
 MOST_LEVELS = 100
 EXPECTED = 5.0  # rows of a level in the smaller side, below which a chi-square test is not exact (Cochran 1954)
+LARGEST = 1e300  # in place of infinity
 REST = "(other values)"
 NONE: Values = np.empty(0)
 
@@ -64,7 +65,8 @@ def _numbers(column: pa.ChunkedArray) -> Values:
     column = _decoded(column)
     if pa.types.is_duration(column.type):
         column = column.cast(pa.int64())
-    return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    values: Values = column.cast(pa.float64(), safe=False).to_numpy()
+    return np.clip(values, -LARGEST, LARGEST)
 
 
 def _vectors(column: pa.ChunkedArray) -> Values:
@@ -90,9 +92,9 @@ def _levels(name: str, reference: pa.ChunkedArray, window: pa.ChunkedArray) -> P
     often = [one for one in counts[:MOST_LEVELS] if one["counts"] * smaller >= EXPECTED * len(both)]
     if 2 * sum(one["counts"] for one in often) < len(both):
         lengths = [_numbers(pc.utf8_length(text)) for text in texts]
-        return Pair(name, "text", *lengths)
+        return Pair(name, "text", lengths[0], lengths[1])
     names = [one["values"] for one in often]
-    return Pair(name, "level", *(_codes(text, names) for text in texts), levels=(*names, REST))
+    return Pair(name, "level", _codes(texts[0], names), _codes(texts[1], names), (*names, REST))
 
 
 def _codes(text: pa.ChunkedArray, names: list[str]) -> Values:

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from tasks.artifacts import Store
 from tasks.errors import NotFound
 from tasks.watching.log import Record, line, parsed
-from tasks.watching.parts import BATCH, JSON, SCHEMA, Part, Tally, keep, records, unreadable_name
+from tasks.watching.parts import BATCH, JSON, SCHEMA, Part, Tally, keep, new_file, records, unreadable_name
 from tasks.watching.shipping import place, shipped
 
 MOST_ROWS = 1_000_000  # a part takes no further segment from here on
@@ -65,7 +64,7 @@ def _written(store: Store, release: str, number: int, waiting: list[str], most_r
     taken: list[str] = []
     with tempfile.TemporaryDirectory(prefix="penstock-part-") as aside:
         path = Path(aside) / "rows.parquet"
-        with pq.ParquetWriter(path, SCHEMA, compression="zstd") as writer:
+        with new_file(path) as writer:
             for name in waiting:
                 if tally.rows >= most_rows:
                     break
@@ -102,7 +101,7 @@ def _batches(store: Store, segment: str, seen: Seen) -> Iterator[pa.RecordBatch]
     with suppress(NotFound):  # another run has it in a part: this one will not count
         found = parsed(io.BytesIO(store.read(segment)), unreadable)
         while some := list(islice(found, BATCH)):
-            fitting, batch = _fitting(some, unreadable)
+            fitting, batch = typed(some, unreadable)
             seen.add(fitting)
             yield batch
     if unreadable:
@@ -113,7 +112,7 @@ def _batches(store: Store, segment: str, seen: Seen) -> Iterator[pa.RecordBatch]
         )
 
 
-def _fitting(some: list[Record], unreadable: list[bytes]) -> tuple[list[Record], pa.RecordBatch]:
+def typed(some: list[Record], unreadable: list[bytes]) -> tuple[list[Record], pa.RecordBatch]:
     """The records with fields of the right types, as a batch; the others are not ours, and unreadable."""
     try:
         return some, batch_of(some)

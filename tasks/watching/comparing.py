@@ -36,7 +36,11 @@ class ColumnTest(BaseModel):
         return self.effect >= self.floor and self.corrected <= RATE
 
     def __str__(self) -> str:
-        return f"{self.column}: {self.told} ({self.method} {self.effect:.3g}, p {self.corrected:.2g} corrected)"
+        return f"{self.column}: {self.told} ({self.method} {self.effect:.3g}, corrected p {small(self.corrected)})"
+
+
+def small(p: float) -> str:
+    return f"{p:.2g}" if p >= 1e-9 else "< 1e-9"
 
 
 def of_values(pair: Pair) -> ColumnTest:
@@ -44,14 +48,19 @@ def of_values(pair: Pair) -> ColumnTest:
     reference, window = (side[~np.isnan(side)] for side in (pair.reference, pair.window))
     if pair.kind != "level":
         found = stats.ks_2samp(reference, window, method="asymp")
-        what = "median length" if pair.kind == "text" else "median"
-        told = f"{what} {np.median(reference):.4g} → {np.median(window):.4g}"
+        told = ("length, " if pair.kind == "text" else "") + _moved(reference, window)
         return _test(pair.name, "values", "KS D", float(found.statistic), KS_FLOOR, float(found.pvalue), told)
     counts = np.array([np.bincount(side.astype(int), minlength=len(pair.levels)) for side in (reference, window)])
     shares = counts / counts.sum(axis=1, keepdims=True)
     most = int(np.abs(shares[1] - shares[0]).argmax())
     told = f"{pair.levels[most]!r} {shares[0, most]:.1%} → {shares[1, most]:.1%}"
     return _test(pair.name, "values", "PSI", psi(counts), PSI_FLOOR, independence(counts), told)
+
+
+def _moved(reference: Values, window: Values) -> str:
+    """The medians, or where both are the same the means."""
+    name, centre = ("median", np.median) if np.median(reference) != np.median(window) else ("mean", np.mean)
+    return f"{name} {centre(reference):.4g} → {centre(window):.4g}"
 
 
 def of_nulls(name: str, nulls: tuple[int, int], rows: tuple[int, int]) -> ColumnTest:

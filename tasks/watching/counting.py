@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +22,7 @@ class Counted:
     sample: pa.Table
 
 
-Rows = pa.Table | pa.RecordBatchReader | Counted
+Rows: TypeAlias = pa.Table | pa.RecordBatchReader | Counted
 
 
 def counted(rows: Rows, most: int = MOST) -> Counted:

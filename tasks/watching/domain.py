@@ -58,7 +58,9 @@ def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
 
     Rows are ordered and put into folds by a hash of their content: the answer does not depend on their order, and
     equal rows never stand on both sides of a fold."""
-    sides = [_lowest(np.column_stack([getattr(pair, side) for pair in pairs]), most) for side in ("reference", "window")]
+    sides = [
+        _lowest(np.column_stack([getattr(pair, side) for pair in pairs]), most) for side in ("reference", "window")
+    ]
     rows = np.vstack(sides)
     truth, hashes = np.repeat([0.0, 1.0], [len(side) for side in sides]), _hashes(rows)
     order = np.argsort(hashes, kind="stable")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from tasks.watching import domain
 from tasks.watching.columns import paired
 from tasks.watching.comparing import ColumnTest, corrected, of_nulls, of_values
 from tasks.watching.counting import Counted, Rows, counted
@@ -40,11 +41,11 @@ class Verdict(BaseModel):
     reasons: tuple[str, ...]
 
 
-def verdict(reference: Rows, window: Rows) -> Verdict:
+def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Verdict:
     """Compare the columns that both have; tables, streams of batches, or what `counted` made of them.
 
-    Rows and nulls are counted on all rows, tests see at most 50 000 seeded ones a side; names and order of rows and
-    columns do not matter. The window exceeds where a column does, or all columns jointly do."""
+    Rows and nulls are counted on all rows; tests see at most 50 000 seeded ones a side, the classifier `joint_rows` of
+    them. The order of rows and columns does not matter. A window exceeds where a column does, or all jointly."""
     before, after = counted(reference), counted(window)
     names = sorted({*before.nulls} & {*after.nulls})
     needed = max(0, FEWEST - min(before.rows, after.rows))
@@ -54,7 +55,7 @@ def verdict(reference: Rows, window: Rows) -> Verdict:
     nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs if pair.kind != "vector"}
     tests += [of_nulls(name, counts, rows) for name, counts in nulls.items() if any(counts)]
     features = [pair for pair in pairs if pair.kind not in ("time", "other", "void")]
-    found = corrected(tests), joint(features) if features else None
+    found = corrected(tests), joint(features, joint_rows) if features else None
     return _judged(before, after, {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}, *found)
 
 

@@ -8,6 +8,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextvars import ContextVar
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import numpy as np
 import pandas as pd
 
 from tasks.watching.columns import Pair, Values, paired
-from tasks.watching.comparing import ColumnTest
+from tasks.watching.comparing import ColumnTest, small
 from tasks.watching.counting import Rows, counted
 from tasks.watching.drift import Verdict
+from tasks.watching.reports import inert
 
 METHOD = "penstock"
 DRAWN = ("number", "level", "text")
@@ -33,7 +35,8 @@ def drift(
     """Write the page of a window to `path`, and add the run `name` of the time `at` to the release's project in the
     workspace; each whole or not at all. The same release and name again replace the run."""
     os.environ["DO_NOT_TRACK"] = "1"
-    told = _run(_pairs(reference, window, verdict), verdict, name, at)
+    pairs = [_inert(pair) for pair in _pairs(reference, window, verdict)]
+    told = _run(pairs, Verdict.model_validate_json(inert(verdict.model_dump_json())), name, at)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as aside:
         page = Path(aside) / path.name
@@ -52,6 +55,10 @@ def _pairs(reference: Rows, window: Rows, verdict: Verdict) -> list[Pair]:
     before, after = counted(reference), counted(window)
     tested = sorted({test.column for test in verdict.tests if test.of == "values"})
     return [pair for pair in (paired(name, before, after) for name in tested) if pair.kind in DRAWN]
+
+
+def _inert(pair: Pair) -> Pair:
+    return replace(pair, name=inert(pair.name), levels=tuple(map(inert, pair.levels)))
 
 
 def _run(pairs: list[Pair], verdict: Verdict, name: str, at: datetime) -> Any:
@@ -107,7 +114,7 @@ def _register() -> None:
     from evidently.legacy.core import ColumnType
 
     kinds = [ColumnType.Numerical, ColumnType.Categorical]
-    shown = "effect, judged together with its corrected p-value"
+    shown = "effect of the values; the table on top says why"
     register_stattest(StatTest(METHOD, shown, kinds), default_impl=_told)
 
 
@@ -123,9 +130,9 @@ def _page(verdict: Verdict, effects: Mapping[str, ColumnTest]) -> Any:
 
     order = sorted(effects, key=lambda column: (column not in verdict.drifted, column))
 
-    class Page(MetricContainer):  # type: ignore[misc]
+    class Page(MetricContainer):
         def generate_metrics(self, context: Any) -> list[Any]:
-            count = [DriftedColumnsCount(columns=order, method=METHOD, drift_share=1.0)] if order else []
+            count = [DriftedColumnsCount(method=METHOD, drift_share=1.0)] if order else []
             each = [ValueDrift(column=name, method=METHOD, threshold=effects[name].floor) for name in order]
             return [*count, *each]
 
@@ -142,18 +149,21 @@ HEADER = ["column", "of", "from → to", "measure", "effect", "floor", "p", "p c
 
 def _table(verdict: Verdict) -> list[list[str]]:
     tests = sorted(verdict.tests, key=lambda test: (not test.exceeds, test.column))
-    return [
-        [test.column, test.of, test.told, test.method, f"{test.effect:.3g}", f"{test.floor:g}"]
-        + [f"{test.p:.2g}", f"{test.corrected:.2g}", "yes" if test.exceeds else "no"]
-        for test in tests
-    ]
+    return [[*_words_of(test), "yes" if test.exceeds else "no"] for test in tests]
+
+
+def _words_of(test: ColumnTest) -> list[str]:
+    numbers = f"{test.effect:.3g}", f"{test.floor:g}", small(test.p), small(test.corrected)
+    return [test.column, test.of, test.told, test.method, *numbers]
 
 
 def _words(verdict: Verdict) -> str:
     lines = [f"{verdict.window_rows} rows against {verdict.reference_rows} of the reference."]
     lines += [f"- {reason}" for reason in verdict.reasons]
     if verdict.joint and not verdict.joint.exceeds:
-        lines.append(f"- all columns together: AUC {verdict.joint.auc}, whose lower bound is below {verdict.joint.floor}")
+        lines.append(
+            f"- all columns together: AUC {verdict.joint.auc}, whose lower bound is below {verdict.joint.floor}"
+        )
     lines += [f"- {name}: {why}" for name, why in verdict.untested.items()]
     return "\n".join(lines)
 
@@ -186,7 +196,9 @@ def _panels() -> list[Any]:
     share = PanelMetric(metric="DriftedColumnsCount", metric_labels={"value_type": "share"}, legend="share")
     effects = PanelMetric(metric="ValueDrift", legend="{{column}}")
     return [
-        text_panel("Drift by window", "Joint drift shows in a run's tags and verdict, not in the share of its columns."),
+        text_panel(
+            "Drift by window", "Joint drift shows in a run's tags and verdict, not in the share of its columns."
+        ),
         line_plot_panel("Share of drifted columns", [share]),
         line_plot_panel("Effect by column", [effects], "KS D for numbers (floor 0.05), PSI for levels (floor 0.02)"),
     ]

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from tasks.watching.shipping import shipped
 
 def find(store: Store, root: Path, release: str, request_id: str) -> list[Record]:
     """The records of a request id, of every tenant, in order of time."""
-    found = [*_in_files(store, root, release, request_id)]  # first: what moves on meanwhile is then in the parts
+    found = [
+        *unparted(store, root, release, orjson.dumps(request_id))
+    ]  # first: what moves on meanwhile is then in the parts
     kept = [one for part in parts(store, release) for one in _in_part(store, part, request_id)]
-    unique = {repr(one): one for one in [*found, *kept]}  # a segment may be here and there
+    unique = {repr(one): one for one in [*found, *kept] if one.request_id == request_id}  # one may be here and there
     return sorted(unique.values(), key=lambda one: one.time)
 
 
@@ -39,15 +42,11 @@ def record_of(row: dict[str, Any]) -> Record:
     return Record(**row | values | {"time": row["time"].timestamp()})
 
 
-def _in_files(store: Store, root: Path, release: str, request_id: str) -> Iterator[Record]:
-    """Line by line, without reading those that do not name it."""
-    needle = orjson.dumps(request_id)
+def unparted(store: Store, root: Path, release: str, needle: bytes = b"") -> Iterator[Record]:
+    """The records that are in no part yet, here or shipped; only those lines are read that hold `needle`."""
     for path in segments(folder(root, release)):
-        with path.open("rb") as file:
+        with suppress(FileNotFoundError), path.open("rb") as file:  # it is shipped meanwhile
             yield from parsed((line for line in file if needle in line), [])
     for name in shipped(store, release):
-        try:
-            data = store.read(name)
-        except NotFound:
-            continue  # it is in a part by now
-        yield from parsed((line for line in io.BytesIO(data) if needle in line), [])
+        with suppress(NotFound):  # it is in a part meanwhile
+            yield from parsed((line for line in io.BytesIO(store.read(name)) if needle in line), [])

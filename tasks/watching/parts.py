@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,13 +43,15 @@ SCHEMA = pa.schema(
     ]
 )
 BATCH = 16_384  # rows of a row group
+FEW = ["kind", "release", "version", "path", "caller", "tenant", "replica"]  # columns of few different values
 
 
 class Part(BaseModel, frozen=True):
     """The record of a part. `kinds` counts its rows, `versions` its predictions; `first` and `last` are the least and
     the greatest time of its rows, `made` is when it was written; `unreadable` lines stand in files of their own,
     `duplicates` are rows whose tenant, request id, row and kind stood before, `backwards` times that fell behind the
-    line before: both are kept. `rows_in` is None where the rows are past their time and gone."""
+    line before: both are kept. `forgotten` rows were taken out since. `rows_in` is None where the rows are past their
+    time and gone."""
 
     number: int
     release: str
@@ -63,6 +66,7 @@ class Part(BaseModel, frozen=True):
     unreadable: int = 0
     duplicates: int = 0
     backwards: int = 0
+    forgotten: int = 0
 
     @property
     def id(self) -> str:
@@ -72,6 +76,10 @@ class Part(BaseModel, frozen=True):
 def parts(store: Store, release: str) -> list[Part]:
     """The parts of a release in the order in which they were made, without those that are past their time."""
     return [part for part in records(store, release) if part.rows_in is not None]
+
+
+def new_file(path: Path) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, SCHEMA, compression="zstd", use_dictionary=FEW)
 
 
 def records(store: Store, release: str) -> list[Part]:
@@ -151,8 +159,8 @@ def expire(store: Store, release: str, days: float, now: float) -> int:
 
     The newest record stays without its rows, so that no number is given twice. What killed compactions left goes, too.
     """
+    sweep(store, release)
     found = records(store, release)
-    _sweep(store, release, found)
     old = [part for part in found if part.rows_in is not None and now - part.made > days * DAY_S]
     for part in old:
         assert part.rows_in is not None
@@ -167,8 +175,9 @@ def expire(store: Store, release: str, days: float, now: float) -> int:
     return len(old)
 
 
-def _sweep(store: Store, release: str, found: list[Part]) -> None:
+def sweep(store: Store, release: str) -> None:
     """Remove files of rows whose number belongs to another file: they can never count."""
+    found = records(store, release)
     named = {part.rows_in.uri for part in found if part.rows_in is not None}
     numbers = {part.id for part in found}
     for name in store.list(f"{place(release)}/parts"):

@@ -1,6 +1,6 @@
 """Live quality: the recipe's metric on the answers whose truth is known by now, whole and by slice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ def live(
     truth: Matrix,
     said: Matrix,
     promised: Interval | None,
-    slices: dict[str, Sequence[Any]] | None = None,
+    slices: Mapping[str, Sequence[Any]] | None = None,
 ) -> Quality | None:
     """The metric of labelled rows, `truth` [n] and predictions `said` [n, k], beside what was promised.
 

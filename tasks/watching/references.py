@@ -1,9 +1,11 @@
 """What a champion's answers are compared with: rows of its training snapshot that it was not fitted on."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, Store, canonical, current
@@ -32,63 +34,76 @@ class Reference(BaseModel):
     classes: tuple[Label, ...] = ()
 
 
-def of_table(folder: Artifact) -> Reference:
-    """The reference of a tabular release folder: its test part, or where that is small the whole snapshot without
-    predictions, since those on rows that it was fitted on would be too sure. NotFound: the snapshot is gone."""
+def of_table(folder: Artifact, time: str | None = None) -> Reference:
+    """The reference of a tabular release folder: the rows of its snapshot that it was not fitted on, of the newest
+    moments by the `time` column; where these are few the whole snapshot without predictions, which on rows that it was
+    fitted on would be too sure. NotFound: the snapshot is gone."""
     predictor = Predictor.load(current().path(folder))
     release = predictor.release
     table, split = (Artifact.model_validate(release["inputs"][name]) for name in ("table", "split"))
     subject = Subject.model_validate(release["subject"])
     rows = read_table(table)
-    tested = np.flatnonzero(parts_of(split) == "test")
-    names = [field.name for field in predictor.schema]
-    said = answer(predictor, rows.select(names).take(pa.array(tested)))
+    unseen = np.flatnonzero(parts_of(split) != "train")
+    said = answer(predictor, rows.select([field.name for field in predictor.schema]).take(pa.array(unseen)))
     shape, classes = shape_of(release), tuple(predictor.model.card.classes)
     shares = [column for name, column in said.items() if name.startswith("probability")] or [said["prediction"]]
-    truth = target_of(column_array(rows, subject.target)[tested], subject, classes)
+    truth = target_of(column_array(rows, subject.target)[unseen], subject, classes)
     known = {"truth": pa.array(truth), **{f"p{place}": share for place, share in enumerate(shares)}}
-    if len(tested) < FEWEST:
-        shape = shape.model_copy(update={"prediction": None})
+    if len(unseen) < FEWEST:
+        shape, frame = shape.model_copy(update={"prediction": None}), rows
     else:
-        rows = rows.take(pa.array(tested))
-    frame = {name: rows[name] for name in shape.columns}
+        frame = rows.take(pa.array(unseen))
+    frame = frame.select(list(shape.columns))
     if shape.prediction:
-        frame[PREDICTION] = shares[0] if shape.task == "binary" else said["prediction"]
+        frame = frame.append_column(PREDICTION, shares[0] if shape.task == "binary" else said["prediction"])
+        frame = frame.filter(newest(column_array(rows, time)[unseen])) if time else frame
     return Reference(
-        frame=put_table("references", pa.table(frame).cast(shape.schema)),
+        frame=put_table("references", frame.cast(shape.schema)),
         scored=put_table("references", pa.table(known)),
         shape=shape,
         classes=classes,
     )
 
 
+def newest(times: NDArray[Any]) -> pa.Array:
+    """Whole moments from the newest back, until they hold enough rows: older ones may differ by themselves."""
+    known = np.array([value is not None and value == value for value in times.tolist()])
+    moments, counts = np.unique(times[known], return_counts=True)
+    if known.sum() < FEWEST:
+        return pa.array(np.ones(len(times), dtype=bool))
+    since = moments[::-1][np.searchsorted(np.cumsum(counts[::-1]), FEWEST)]
+    inside = known.copy()
+    inside[known] = times[known] >= since
+    return pa.array(inside)
+
+
 def of_texts(folder: Artifact, scores: Artifact, weights: Artifact | None = None) -> Reference:
-    """The reference of a creative release folder: facts of the texts of the parts that it did not learn from, scored by
-    itself; with `weights` of an embedding model also what they mean. Where they are few it is the whole snapshot,
-    without what a model knows too well of rows that it learned from."""
+    """The reference of a creative release folder: facts of the texts that it did not learn from, scored by itself; with
+    `weights` of an embedding model also what they mean. Where they are few it is the whole snapshot, without what a
+    model knows too well of texts that it learned from."""
     served = Served.load(current().path(folder), current().path)
     release = json.loads((current().path(folder) / "release.json").read_bytes())
     table, subject = Artifact.model_validate(release["inputs"]["table"]), Subject.model_validate(release["subject"])
     parts = [scored(scores, table, subject, part) for part in ("valid", "test")]
+    unseen, truth, said = (
+        np.concatenate([*some])
+        for some in zip(*((part.positions, part.target, part.predictions[:, 0]) for part in parts), strict=True)
+    )
     shape, rows = shape_of(release), read_table(table)
-    said: dict[str, list[float]] = {}
-    if sum(len(part.positions) for part in parts) < FEWEST:
+    if len(unseen) < FEWEST:
         kept = {name: kind for name, kind in shape.columns.items() if name != "unknown_words"}
         shape = shape.model_copy(update={"columns": kept, "prediction": None})
     else:
-        rows = rows.take(pa.array(np.concatenate([part.positions for part in parts])))
-        said[PREDICTION] = np.concatenate([part.predictions[:, 0] for part in parts]).tolist()
+        rows = rows.take(pa.array(unseen))
     asking = request_rows(rows, [field.name for field in served.schema])
     facts = [served.traits(row, bool(served.classifier.cut(row, served.classifier.text(row)))) for row in asking]
     columns = {name: [fact.get(name) for fact in facts] for name in shape.columns}
-    frame = pa.table(columns | said, schema=shape.schema)
+    frame = pa.table(columns | ({PREDICTION: said.tolist()} if shape.prediction else {}), schema=shape.schema)
     if weights is not None:
         frame = embedded(frame, [asked(row, shape.texts) for row in asking], weights)
-    tested = parts[-1]
-    told = {"truth": pa.array(tested.target), "p0": pa.array(tested.predictions[:, 0])}
     return Reference(
         frame=put_table("references", frame),
-        scored=put_table("references", pa.table(told)),
+        scored=put_table("references", pa.table({"truth": pa.array(truth), "p0": pa.array(said)})),
         shape=shape,
         classes=tuple(served.classifier.card.classes),
     )

@@ -46,7 +46,12 @@ def sampled(table: pa.Table) -> pa.Table:
 
 def shown(table: pa.Table) -> pa.Table:
     """Numbers as they are, all else as a few levels: Evidently omits dates and texts, and many levels take long."""
-    return pa.table({name: _shown(table[name]) for name in table.column_names})
+    return pa.table({inert(name): _shown(table[name]) for name in table.column_names})
+
+
+def inert(text: str) -> str:
+    """Evidently writes names and values into a script of its page as they are: none may end the script."""
+    return text.replace("<", "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}")
 
 
 def _shown(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -58,7 +63,7 @@ def _shown(column: pa.ChunkedArray) -> pa.ChunkedArray:
     number = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if number and column.null_count < len(column):
         return column
-    return _few(column.cast(pa.string()))
+    return _few(pc.replace_substring(column.cast(pa.string()), "<", inert("<")))
 
 
 def _few(text: pa.ChunkedArray) -> pa.ChunkedArray:

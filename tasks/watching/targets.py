@@ -1,5 +1,6 @@
 """What a label may be: a number, or one of the classes, as the release's own answers are."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,15 @@ class Target:
             raise BadInput(f"The label {text!r} does not fit; this release takes {self.wanted}.") from None
 
     @property
+    def schema(self) -> dict[str, Any]:
+        """The same as JSON Schema."""
+        return {"type": "number"} if self.classes is None else {"enum": [*self.classes]}
+
+    @property
+    def example(self) -> Any:
+        return 1.0 if self.classes is None else self.classes[0]
+
+    @property
     def wanted(self) -> str:
         if self.classes is None:
             return "a number"
@@ -54,4 +64,4 @@ def target_of(output_schema: Any) -> Target | None:
 
 
 def _is_number(label: Any) -> bool:
-    return isinstance(label, int | float) and not isinstance(label, bool)
+    return isinstance(label, int | float) and not isinstance(label, bool) and math.isfinite(label)

@@ -11,6 +11,7 @@ from tasks.statistics import Interval, newcombe, rows_needed, welch
 from tasks.watching.log import Record
 
 FEWEST = 30  # values of each side
+FARTHEST = 100  # times as many values as there are: a number beyond that helps nobody
 
 Kind = Literal["share", "mean"]
 Key = tuple[str, str, int]
@@ -131,7 +132,7 @@ def _says(difference: Interval | None, higher: bool, versions: tuple[str, str], 
     if difference.low > 0 or difference.high < 0:
         return "the trial is better" if (difference.low > 0) is higher else "the trial is worse"
     needed = rows_needed(difference, sum(counts), 0)
-    if needed is None or needed <= sum(counts):
+    if needed is None or not sum(counts) < needed <= FARTHEST * sum(counts):
         return "no difference is shown"
     return f"no difference is shown; about {needed - sum(counts)} more would settle one of this size"
 

@@ -86,17 +86,25 @@ def joined(
 
 def unknown(store: Store, parts: Sequence[Part], told: Truth) -> Unknown:
     """Which feedback has no prediction in these parts. Memory: 8 bytes per prediction."""
-    known = _keys(rows(store, parts, columns=KEY))
-    lost = np.flatnonzero(~np.isin(told.keys, known))
-    lost = lost[np.unique(told.keys[lost], return_index=True)[1]]
-    return Unknown(len(lost), [told.ids[int(place)].as_py() for place in np.sort(lost)[:EXAMPLES]])
+    lost = missing(store, parts, told.keys)
+    lost = np.sort(lost[np.unique(told.keys[lost], return_index=True)[1]])
+    return Unknown(len(lost), [told.ids[int(place)].as_py() for place in lost[:EXAMPLES]])
+
+
+def missing(store: Store, parts: Sequence[Part], keys: Keys) -> npt.NDArray[np.intp]:
+    """The places of the keys that no prediction of the parts has."""
+    return np.flatnonzero(~np.isin(keys, _keys(rows(store, parts, columns=KEY))))
+
+
+def key(tenant: str, request_id: str, row: int) -> int:
+    return hash((tenant, request_id, row))
 
 
 def keys_of(table: pa.Table | pa.RecordBatch) -> Keys:
     """A 64-bit hash of tenant, request id and row, the same within a process: 5 million rows of each side collide with
     a probability of one in a million."""
     columns = (table[name].to_pylist() for name in KEY)
-    return np.fromiter(map(hash, zip(*columns, strict=True)), np.int64, len(table))
+    return np.fromiter(map(key, *columns), np.int64, len(table))
 
 
 def _keys(batches: Iterable[pa.RecordBatch]) -> Keys:

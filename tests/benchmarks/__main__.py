@@ -13,7 +13,7 @@ from tasks.errors import PenstockError
 from tests.benchmarks import harness
 from tests.benchmarks.harness import Benchmark, Report
 
-NAMES = ("rerun", "tabular", "index", "ask", "lora", "creative")
+NAMES = ("rerun", "tabular", "index", "ask", "lora", "creative", "drift", "log")
 
 
 def main() -> int:

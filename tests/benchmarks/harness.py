@@ -4,6 +4,7 @@ A number is the best over the rounds: what disturbs a measurement only ever make
 """
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -128,7 +129,8 @@ def rows(benchmark: Benchmark, rounds: Mapping[str, list[dict[str, float]]]) -> 
     for measure in benchmark.measures:
         for peer in (name for name in peers if measure.name in rounds[name][0]):
             mine, other = (measure.best([round[measure.name] for round in rounds[name]]) for name in (ours, peer))
-            ratio, goal = mine / other, goals.get((measure.name, peer))
+            ratio = mine / other if other else math.inf if mine else 1.0
+            goal = goals.get((measure.name, peer))
             holds = None if goal is None else ratio <= goal if measure.better == "less" else ratio >= goal
             found.append(Row(measure.name, measure.unit, mine, peer, other, ratio, goal, holds))
     return found

@@ -96,7 +96,7 @@ def test_failed_late_and_long_runs_are_told(whole_server: Settings, receiver: Re
     tell_of_runs(whole_server)
     with get_client(sync_client=True) as client:
         deploying.make_pool(client)
-        deployment = client.create_deployment(client.create_flow(nothing), "sort", work_pool_name=POOL)
+        deployment = client.create_deployment(client.create_flow(nothing), "nightly", work_pool_name=POOL)
 
         def run(name: str, *states: Any) -> str:
             made = client.create_flow_run_from_deployment(deployment, name=name)
@@ -108,12 +108,12 @@ def test_failed_late_and_long_runs_are_told(whole_server: Settings, receiver: Re
         hanging = run("hanging", Running())
         waiting = run("waiting")
         run("swift", Running(), Completed())
-    failed, late, long = (receiver.waited(f"{kind} run: sort/", 60) for kind in ("failed", "late", "long"))
-    assert failed["title"] == "failed run: sort/killed"
+    failed, late, long = (receiver.waited(f"{kind} run: nightly/", 60) for kind in ("failed", "late", "long"))
+    assert failed["title"] == "failed run: nightly/killed"
     assert "Crashed: Process exited with status code: -9" in failed["message"]
-    assert late["title"] == "late run: sort/waiting"
+    assert late["title"] == "late run: nightly/waiting"
     assert "`penstock up` starts it" in late["message"]
-    assert long["title"] == "long run: sort/hanging"
+    assert long["title"] == "long run: nightly/hanging"
     for told, page in ((failed, killed), (late, waiting), (long, hanging)):
         assert f"Run: {whole_server.local_prefect.removesuffix('/api')}" in told["message"]
         assert page in told["message"]

@@ -57,6 +57,8 @@ MISTAKES = {
     "score credit-risk --from sqlite:///x.db --to out.csv": "say --query too",
     "report credit-risk": "no champion yet",
     "serve credit-risk": "no champion to serve",
+    "split credit-risk": "credit-risk never had a split",
+    "split credit-risk 2 10": "share '10' is none; write it as 10%",
     "compare credit-risk 1 2": "no version 1 of credit-risk",
     "data profile wine-quality": "no snapshot yet",
     "data history wine": "no dataset 'wine'",

@@ -12,26 +12,32 @@ import httpx
 import pytest
 import yaml
 
-from flows import console, forgetting, new, reading
+from flows import console, forgetting, new, reading, remains
 from flows import documents as documents_flow
 from flows.orders import Order
 from flows.release import road, roll_back
 from flows.remains import found_outside
 from tasks import settings
-from tasks.artifacts import opened
+from tasks.artifacts import Store, opened
 from tasks.documents import forgetting as documents
 from tasks.documents import uploads
 from tasks.documents.forgetting import Doomed
 from tasks.errors import BadInput, NotFound, PenstockError, Refused
 from tasks.registry import history, ledger
 from tasks.registry.aliases import Registry
+from tasks.registry.rest import ABSENT
 from tasks.retrieval import forgetting as made
 from tasks.retrieval.golden import load_golden
 from tasks.watching import log
+from tasks.watching.compaction import compact
 from tasks.watching.log import Record
+from tasks.watching.parts import parts
+from tasks.watching.shipping import ship_left
+from tasks.watching.tracing import trace_id
 from tests.documents.made import header_only
 from tests.flows.papers import PDFS, RECIPE, Shelf, golden, texts
 from tests.flows.test_documents import first, house, ready  # noqa: F401 - fixtures
+from tests.flows.test_lineage import traced
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -78,7 +84,13 @@ def test_a_document_is_gone_from_all_that_answers_and_keeps(
     doomed = revisions(shelf, "lending.md")
     assert len(doomed.digests) == 2 and len(holding(shelf.store.root, FINES)) > 8
     line = Record("prediction", "a", shelf.name, "2", output={"documents": ["lending.md"]})
-    log.Writer(log.folder(settings.load().root, shelf.name), "here").write([line, replace(line, output="none")])
+    writer = log.Writer(log.folder(settings.load().root, shelf.name), "here")
+    writer.write(
+        [line, replace(line, kind="feedback", output=None, comment="yes"), replace(line, request_id="b", output={})]
+    )
+    writer.close()
+    for request in ("a", "b"):
+        traced(shelf.mlflow, shelf.name, "", request)
     capsys.readouterr()
 
     assert forget(shelf, "lending.md", "asked by a reader") == 0
@@ -109,7 +121,14 @@ def test_a_document_is_gone_from_all_that_answers_and_keeps(
             run = {"run_id": shelf.versions[number - 1].run_id}
             assert not http.get("/api/2.0/mlflow/artifacts/list", params=run).json().get("files")
     assert "Proof: " in told and "NOT forgotten" not in told
-    assert str(shelf.paper("lending.md")) in told and "1 lines of the prediction log" in told
+    assert (
+        str(shelf.paper("lending.md")) in told and "lines of the prediction log, and of the same requests │ 2" in told
+    )
+    (kept,) = parts(shelf.store, shelf.name)
+    assert (kept.rows, kept.forgotten) == (1, 2) and "traces of answers" in told
+    with Registry(shelf.mlflow) as registry:
+        traces = [f"traces/{trace_id('', request)}" for request in ("a", "b")]
+        assert [bool(registry.call("GET", one, {}, ABSENT, api="3.0")) for one in traces] == [False, True]
     assert all(f"taken out of {shelf.project}/golden/papers.yaml: {name}" in told for name in ("q04", "q07"))
 
     capsys.readouterr()
@@ -266,3 +285,19 @@ def test_questions_are_proposed_and_what_cannot_be_forgotten_is_said_first(
     with pytest.raises(Refused, match=r"lending\.md is the only document of papers"):
         forget(shelf, "lending.md")
     assert uploads.forgotten(shelf.store, "papers") == uploads.Forgotten() and shelf.actions == ["stage", "promote"]
+
+
+def test_lines_of_the_log_are_found_here_shipped_and_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PENSTOCK_DATA_ROOT", str(tmp_path))
+    store, known = Store(tmp_path / "store"), settings.load()
+    line = Record("prediction", "a", "desk", "2", output={"documents": ["lending.md"]})
+    told = []
+    for move in (lambda: None, lambda: ship_left(store, tmp_path, "desk"), lambda: compact(store, "desk")):
+        writer = log.Writer(log.folder(tmp_path, "desk"), "here")
+        writer.write([line, replace(line, output="none")])
+        writer.close()
+        move()
+        doomed = Doomed(dataset="papers", document="lending.md", paths=("lending.md",), digests=())
+        told += [(words, Path(where).suffix) for words, where, _ in remains.logged(store, doomed, ["desk"], known)]
+    found = "1 lines of the prediction log"
+    assert told[:2] == [(found, ".jsonl")] * 2 and ("2 lines of the prediction log", ".parquet") in told

@@ -15,7 +15,7 @@ import yaml
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect.states import Running, Scheduled
+from prefect.states import Crashed, Running, Scheduled
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -179,6 +179,10 @@ def test_each_deployment_has_its_series(tmp_path: Path) -> None:
         now = Scrape()
         assert now("run_state", deployment="counted", state="Running") == 1
         assert now("run_end_timestamp_seconds", deployment="counted") == ended, "of the last one that ended"
+
+        killed = client.create_flow_run_from_deployment(made)
+        client.set_flow_run_state(killed.id, Crashed(), force=True)
+        assert Scrape()("run_state", deployment="counted", state="Crashed") == 1, "though it never started"
 
 
 def wait_for_tasks(client: Any, run: Any, count: int) -> None:

@@ -63,6 +63,13 @@ def watched(house: House, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     yield found
 
 
+def usual(rows: int, seed: int) -> pd.DataFrame:
+    """Rows as those of the training, with as many gaps."""
+    table = loans(rows, seed)
+    table.loc[3::40, "income"] = None
+    return table
+
+
 def moved(rows: int, seed: int) -> pd.DataFrame:
     """Another quarter: poorer, deeper in debt."""
     table = loans(rows, seed, "2024-Q2")
@@ -72,10 +79,10 @@ def moved(rows: int, seed: int) -> pd.DataFrame:
 def test_answers_like_the_training_raise_no_alarm(watched: Watched) -> None:
     assert "no champion" in watched.watch().text
     watched.train()
-    watched.answer(loans(300, seed=1))
+    watched.answer(usual(300, 1))
     first = watched.watch()
     assert "200 more needed" in first.text and first.window is None
-    watched.answer(loans(300, seed=2), labels=True)
+    watched.answer(usual(300, 2), labels=True)
     seen = watched.watch()
     assert seen.new and seen.window is not None and seen.window.rows == 600 and not seen.alarmed
     assert seen.window.verdict is not None and not seen.window.exceeds
@@ -168,7 +175,7 @@ def test_rows_of_other_versions_are_counted_apart(watched: Watched) -> None:
     champion = watched.champion
     other = next(one.version for one in watched.versions if one.version != champion)
     watched.answer(moved(700, 3), version=other)
-    watched.answer(loans(600, seed=4))
+    watched.answer(usual(600, 4))
     seen = watched.watch()
     assert seen.window is not None and (seen.window.rows, seen.window.others) == (600, 700)
     assert not seen.window.exceeds
@@ -176,7 +183,7 @@ def test_rows_of_other_versions_are_counted_apart(watched: Watched) -> None:
 
 def test_labels_that_come_later_measure_the_window_then(watched: Watched) -> None:
     watched.train()
-    table = loans(600, seed=1)
+    table = usual(600, 1)
     ids = watched.answer(table)
     assert watched.watch().qualities == {}
     told = {"release": watched.name, "version": "1"}
@@ -194,11 +201,11 @@ def test_what_a_killed_run_left_is_found_again(watched: Watched) -> None:
     from flows import watch as module
 
     watched.train()
-    watched.answer(loans(600, seed=1))
+    watched.answer(usual(600, 1))
     module.gather(watched.store, watched.name, settings.load())
     seen = watched.watch()
     assert seen.window is not None and seen.window.rows == 600
-    watched.answer(loans(600, seed=2))
+    watched.answer(usual(600, 2))
     watched.watch()
     known = windows(watched.store, watched.name)
     assert [one.rows for one in known] == [600, 600] and known[0].until <= known[1].since
@@ -218,7 +225,7 @@ def test_training_on_other_data_warns_or_stops_and_asks(watched: Watched, caplog
 def test_times_are_those_of_the_rows(watched: Watched) -> None:
     watched.train()
     before = time.time()
-    watched.answer(loans(600, seed=1))
+    watched.answer(usual(600, 1))
     seen = watched.watch()
     assert seen.window is not None and before <= seen.window.since <= seen.window.until <= time.time()
     assert records.version(watched.store, watched.name, 1).metrics["auc"].value > 0.6

@@ -9,6 +9,7 @@ from tasks.artifacts import Store
 from tasks.errors import NotFound, Refused
 from tasks.registry import records
 from tasks.registry.compare import compare, decision_rows
+from tasks.registry.differences import differences
 from tasks.registry.recipes import Recipe
 from tasks.registry.records import VersionRecord
 from tasks.registry.report import page
@@ -71,6 +72,32 @@ def test_two_versions_side_by_side(two: Store) -> None:
     rows = {row[0]: row[1:] for row in compare(two, "wine", 1, 2).rows()}
     assert rows["auc"] == (str(around(0.71)), str(around(0.72)))
     assert rows["seed *"] == ("1", "2") and rows["snapshot"] == ("wine@1", "wine@1")
+
+
+def test_what_the_gate_said_of_the_two_is_told(two: Store) -> None:
+    told = compare(two, "wine", 1, 2).gate
+    assert told is not None and told.startswith("The gate, on the same rows: Worse than champion v1: auc differs by")
+    assert compare(two, "wine", 2, 1).gate == told
+
+
+def test_two_prompts_are_told_by_the_lines_that_differ(tmp_path: Path) -> None:
+    def folder(name: str, **told: object) -> Path:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "release.json").write_text(json.dumps(told))
+        return tmp_path / name
+
+    index = {"uri": "indexes/ab/abcd", "digest": "abcd" * 16, "kind": "indexes"}
+    one = folder("one", prompt={"system": "Answer.\nCite.", "user": "{{question}}"}, index=index, metrics={"mrr": 0.5})
+    prompt = {"system": "Answer shortly.\nCite.", "user": "{{question}}"}
+    two = folder(
+        "two", prompt=prompt, index=index | {"digest": "ef" * 32}, metrics={"mrr": 0.6}, answers={"model": "m"}
+    )
+    assert differences(one, two) == {
+        "prompt.system": ("Answer.", "Answer shortly."),
+        "index": ("abcdabcdabcd", "efefefefefef"),
+        "answers.model": ("-", "m"),
+    }
+    assert differences(one, one) == {}
 
 
 def test_the_decision_as_a_table_has_what_failed_first(two: Store) -> None:

@@ -47,10 +47,10 @@ def test_a_base_goes_over_to_the_next_version_and_ends_with_its_last_request(
 
     async def check() -> None:
         desk.swap(one)
-        old = await found.find(BASE)
+        old = await found.find(BASE, desk.serving)
         with old:
             desk.swap(two)
-            new = await found.find(BASE)
+            new = await found.find(BASE, desk.serving)
             assert (old.version, new.version) == ("1-base", "2-base") and old.retired and not new.retired
             engine = new.model.engine
             assert engine is old.model.engine and desk.lent == {two.folder}
@@ -58,7 +58,7 @@ def test_a_base_goes_over_to_the_next_version_and_ends_with_its_last_request(
             assert new.retired and not desk.lent and said(engine)
         with pytest.raises(Closed):
             said(engine)
-        last = await found.find(BASE)
+        last = await found.find(BASE, desk.serving)
         assert last.version == "3-base" and said(last.model.engine)
 
     asyncio.run(check())
@@ -72,10 +72,10 @@ def test_a_base_that_is_loaded_during_a_swap_is_the_new_versions(
 
     async def check() -> None:
         desk.swap(one)
-        asked = asyncio.create_task(found.find(BASE))
+        asked = asyncio.create_task(found.find(BASE, desk.serving))
         await asyncio.sleep(0)
         desk.swap(two)
-        later, early = await found.find(BASE), await asked
+        later, early = await found.find(BASE, desk.serving), await asked
         assert early.retired and later.version == "2-base" and not later.retired
         assert later.model.engine is early.model.engine and said(later.model.engine)
 

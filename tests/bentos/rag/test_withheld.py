@@ -36,7 +36,7 @@ class Looks(Desk[Any]):
         return told
 
 
-@dataclass
+@dataclass(eq=False)
 class Shelved:
     dataset: str = "papers"
     shelf: dict[str, Facts] = field(default_factory=dict)
