@@ -1,4 +1,4 @@
-"""Evidently's page about a window, with our verdict on top and in every column, kept in a workspace for its UI.
+"""Evidently's page about a window, with our verdict on top and in every column, kept for its UI.
 
 Evidently draws and keeps the history; it decides nothing, since its own tests call drift where there is none (its
 chi-square takes the reference as exact) and its share of drifted columns misses what few columns show.
@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, UUID, uuid5
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from tasks.watching.comparing import ColumnTest, small
 from tasks.watching.counting import Rows, counted
 from tasks.watching.drift import Verdict
 from tasks.watching.reports import inert
+from tasks.watching.workspace import keep
 
 METHOD = "penstock"
 DRAWN = ("number", "level", "text")
@@ -42,12 +42,7 @@ def drift(
         page = Path(aside) / path.name
         told.save_html(str(page))
         page.replace(path)
-    _keep(told, workspace, release, name)
-
-
-def project_id(release: str) -> UUID:
-    """The project of a release in every workspace."""
-    return uuid5(NAMESPACE_URL, f"penstock/{release}")
+    keep(told, workspace, release, name)
 
 
 def _pairs(reference: Rows, window: Rows, verdict: Verdict) -> list[Pair]:
@@ -166,39 +161,3 @@ def _words(verdict: Verdict) -> str:
         )
     lines += [f"- {name}: {why}" for name, why in verdict.untested.items()]
     return "\n".join(lines)
-
-
-def _keep(told: Any, workspace: Path, release: str, name: str) -> None:
-    """Made aside and moved in: the UI lists whatever lies in the folder."""
-    from evidently.sdk.models import ProjectModel
-    from evidently.ui.workspace import Workspace
-
-    project = project_id(release)
-    target = workspace / str(project)
-    (target / "snapshots").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=workspace, prefix=".") as aside:
-        made = Workspace.create(aside)
-        board = made.add_project(ProjectModel(id=project, name=release)).dashboard
-        for panel in _panels():
-            board.add_panel(panel)
-        run = made.add_run(project, told, include_data=False)
-        folder = Path(aside) / str(project)
-        (folder / "snapshots" / f"{run.id}.json").replace(target / "snapshots" / f"{uuid5(project, name)}.json")
-        for file in ("dashboard.json", "metadata.json"):
-            if not (target / file).exists():
-                (folder / file).replace(target / file)
-
-
-def _panels() -> list[Any]:
-    from evidently.sdk.models import PanelMetric
-    from evidently.sdk.panels import line_plot_panel, text_panel
-
-    share = PanelMetric(metric="DriftedColumnsCount", metric_labels={"value_type": "share"}, legend="share")
-    effects = PanelMetric(metric="ValueDrift", legend="{{column}}")
-    return [
-        text_panel(
-            "Drift by window", "Joint drift shows in a run's tags and verdict, not in the share of its columns."
-        ),
-        line_plot_panel("Share of drifted columns", [share]),
-        line_plot_panel("Effect by column", [effects], "KS D for numbers (floor 0.05), PSI for levels (floor 0.02)"),
-    ]

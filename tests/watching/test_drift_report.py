@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from tasks.watching.drift import Verdict, verdict
-from tasks.watching.drift_report import drift, project_id
+from tasks.watching.drift_report import drift
+from tasks.watching.workspace import project_id
 from tests.watching.test_drift import REFERENCE, put, table
 
 # importing Evidently takes 7 to 20 seconds
