@@ -50,22 +50,16 @@ class Joint(BaseModel):
         return self.auc.low >= self.floor
 
     def __str__(self) -> str:
+        if len(self.columns) == 1:
+            return f"{self.columns[0]} tells the sides apart: AUC {self.auc}"
         return f"the columns together tell the sides apart: AUC {self.auc}, mostly by {', '.join(self.columns)}"
 
 
 def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
-    """Out-of-fold AUC of a small LightGBM with the interval of DeLong.
-
-    Rows are ordered and put into folds by a hash of their content: the answer does not depend on their order, and
-    equal rows never stand on both sides of a fold."""
-    sides = [
-        _lowest(np.column_stack([getattr(pair, side) for pair in pairs]), most) for side in ("reference", "window")
-    ]
-    rows = np.vstack(sides)
-    truth, hashes = np.repeat([0.0, 1.0], [len(side) for side in sides]), _hashes(rows)
-    order = np.argsort(hashes, kind="stable")
-    rows, truth, folds = rows[order], truth[order], hashes[order] % np.uint64(FOLDS)
-    owners = [(pair.name,) for pair in pairs for _ in range(pair.reference[:1].size)]
+    """Out-of-fold AUC of a small LightGBM with the interval of DeLong."""
+    before, after = (np.column_stack([getattr(pair, side) for pair in pairs]) for side in ("reference", "window"))
+    rows, truth, folds = mixed(before, after, most)
+    owners = [(pair.name,) for pair in pairs]
     kinds = {pair.name: pair.kind for pair in pairs}
     levels = [index for index, (name,) in enumerate(owners) if kinds[name] == "level"]
     single = [index for index, (name,) in enumerate(owners) if kinds[name] in ("number", "text")]
@@ -73,6 +67,18 @@ def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
     scores, gains = _out_of_fold(np.hstack([rows, products]), truth, folds, levels)
     every = owners + [(owners[single[a]][0], owners[single[b]][0]) for a, b in made_of]
     return Joint(auc=delong(truth, scores, confidence=CONFIDENCE), columns=_foremost(every, gains))
+
+
+def mixed(reference: Values, window: Values, most: int) -> tuple[Values, Values, NDArray[np.uint64]]:
+    """At most so many rows of each, whether each is the window's (1.0), and the fold of each.
+
+    Rows are ordered and put into folds by a hash of their content: the answer does not depend on their order, and
+    equal rows never stand on both sides of a fold."""
+    sides = [_lowest(side, most) for side in (reference, window)]
+    rows = np.vstack(sides)
+    truth, hashes = np.repeat([0.0, 1.0], [len(side) for side in sides]), _hashes(rows)
+    order = np.argsort(hashes, kind="stable")
+    return rows[order], truth[order], hashes[order] % np.uint64(FOLDS)
 
 
 def _lowest(rows: Values, most: int) -> Values:
