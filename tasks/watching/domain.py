@@ -106,6 +106,8 @@ def _out_of_fold(rows: Values, truth: Values, folds: NDArray[np.uint64], levels:
     scores, gains = np.zeros(len(rows)), np.zeros(rows.shape[1])
     for fold in range(FOLDS):
         rest, held = folds != fold, folds == fold
+        if not held.any() or not 0 < truth[rest].sum() < rest.sum():  # a few rows, again and again
+            continue
         data = lightgbm.Dataset(rows[rest], truth[rest], categorical_feature=levels, params=PARAMETERS)
         model = lightgbm.train(PARAMETERS, data, ROUNDS)
         scores[held] = model.predict(rows[held], num_threads=1)
