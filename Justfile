@@ -51,7 +51,7 @@ fix:
     ruff check --fix .
     ruff format .
 
-# ours against a peer: rerun, tabular, index, ask, lora, creative, log; --check exits 1 where a goal falls short
+# ours against a peer: rerun, tabular, index, ask, lora, creative, drift, log; --check exits 1 where a goal falls short
 bench NAME *ARGS:
     @python -c "import dvc, pdfplumber" 2>/dev/null || pip install -qq --disable-pip-version-check -c constraints.txt -e ".[bench]"
     @python -m tests.benchmarks "$@"

@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Literal
+from uuid import UUID
 
 from apprise import Apprise, NotifyBase
 from apprise.utils.parse import parse_urls
 from prefect.runtime import flow_run
+from prefect.utilities.urls import url_for
 from pydantic import BaseModel, ValidationError
 
 from tasks.artifacts import Store, canonical, sha256, store_at
@@ -55,7 +57,7 @@ def alert(kind: Kind, release: str, title: str, text: str, settings: Settings) -
 
     `text` says where to look and what to do; the link to the present flow run is added. Never an error where a
     receiver refuses: that is told in the run's log, and the next call tries again. False: it was told before."""
-    link = f"\nRun: {flow_run.ui_url}" if flow_run.id else ""
+    link = f"\nRun: {url_for('flow-run', UUID(flow_run.id))}" if flow_run.id else ""
     new = Alert(kind=kind, release=release, title=title, text=text + link, time=time.time())
     store = store_at(settings.store)
     with locked(settings.root / "locks" / "alerts"):

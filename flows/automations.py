@@ -12,9 +12,11 @@ from prefect.events.schemas.automations import EventTrigger, Posture
 from pydantic import SecretStr
 
 from flows.alerting import receivers, urls
+from flows.asking import WAITS
 from tasks.settings import Settings
 
 SILENCE = timedelta(seconds=120)  # without a heartbeat (one every 30 s) a run then counts as crashed
+SUSPENDED = ("Suspended", "Paused")  # for a person's answer: their process has ended as it should
 ENDS = ("Completed", "Failed", "TimedOut", "Cancelled", "Crashed")
 BLOCK = "penstock-alerts-"  # and a number: one block for each receiver
 RUN = "{{ deployment.name or flow.name }}/{{ flow_run.name }}"
@@ -25,7 +27,8 @@ PAGE = "Run: {{ flow_run|ui_url }}"
 
 def crash_zombies() -> None:
     """A run whose process and worker were killed is marked Crashed: Prefect has no service that would notice."""
-    trigger = missing("heartbeat", ("heartbeat", *ENDS), SILENCE)
+    trigger = missing("heartbeat", ("heartbeat", *SUSPENDED, *ENDS), SILENCE)
+    trigger.expect.add(WAITS)
     actions = [ChangeFlowRunState(state=StateType.CRASHED, name="Crashed", message="heartbeats stopped")]
     declare("penstock: crash runs without a heartbeat", trigger, actions)
 
@@ -69,7 +72,7 @@ def told(settings: Settings) -> dict[str, tuple[EventTrigger, str, str]]:
             "`penstock status` shows whether the worker runs, `penstock up` starts it.",
         ),
         "long run": (
-            missing("Running", ("Suspended", "Paused", *ENDS), long),
+            missing("Running", (*SUSPENDED, *ENDS), long),
             f"It has been running for {settings.long_after:g} minutes.",
             "Read its log there; if it hangs, cancel it there. PENSTOCK_LONG_AFTER is the bound.",
         ),

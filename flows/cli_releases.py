@@ -253,14 +253,20 @@ def adopt(name: Name, note: Note = "") -> None:
 
 def forget(
     name: Name,
-    document: Annotated[str, typer.Argument(help="Its path in the corpus, as answers cite it")],
+    document: Annotated[str | None, typer.Argument(help="Its path in the corpus, as answers cite it")] = None,
+    subject: Annotated[str | None, typer.Option(help="A person in a table, by the value of a column")] = None,
+    column: Annotated[str | None, typer.Option(help="The column of --subject; default: the dataset's `group`")] = None,
     note: Note = "",
 ) -> None:
-    """Remove a document from every index, cache, golden set and version, prove it, and list what remains."""
-    from flows import console, forgetting
+    """Remove a document, or the rows of a person, from wherever they are kept, prove it, and list what remains."""
+    from flows import console, forgetting, forgetting_rows
 
+    if (document is None) == (subject is None) or (column and subject is None):
+        raise typer.BadParameter("name a DOCUMENT, or a person with --subject (and --column)")
     console.listen()
-    raise typer.Exit(forgetting.forget(name, document, note, load()))
+    if subject is None:
+        raise typer.Exit(forgetting.forget(name, document or "", note, load()))
+    raise typer.Exit(forgetting_rows.forget(name, subject, column, note, load()))
 
 
 def package(name: Name, version: Annotated[int | None, typer.Argument(help="Default: the champion")] = None) -> None:

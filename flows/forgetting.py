@@ -2,7 +2,7 @@
 
 The list of forgotten documents is written first: whatever is killed later, the same command finishes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -165,16 +165,21 @@ def rebuild_all(store: Store, doomed: Doomed, releases: Iterable[str], reason: s
 
 
 def rebuild(store: Store, name: str, doomed: Doomed, reason: str, settings: Settings) -> None:
-    """A champion without the document, by the gate or against it; then no way back to those with it."""
+    """A champion without the document, then no way back to those with it."""
+    replace(store, name, lambda: held_by(store, name, doomed), doomed.document, reason, settings)
+
+
+def replace(store: Store, name: str, held: Callable[[], set[int]], what: str, reason: str, settings: Settings) -> None:
+    """A champion that is none of the versions `held`, by the gate or against it; then these are withdrawn for ever."""
     outcome = running.train(Order(release=name), settings)
-    tainted = held_by(store, name, doomed)
+    tainted = held()
     champion = history.champion(ledger.entries(store, name))
     if champion in tainted and outcome.version is not None:
         console.out.print(f"The gate did not promote version {outcome.version}; forgetting does not wait for quality:")
         running.move(settings, name, lambda road: road.approve(outcome.version or 0, override=True, note=reason))
         champion = history.champion(ledger.entries(store, name))
     if champion in tainted:
-        raise Refused(f"Version {champion} of {name} still holds {doomed.document}, since no version replaced it.")
+        raise Refused(f"Version {champion} of {name} still holds {what}, since no version replaced it.")
     from flows.release import road  # Prefect reads its environment when it is imported, and now it stands
 
     with road(name, settings) as way:

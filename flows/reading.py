@@ -21,7 +21,7 @@ from tasks.settings import Settings
 from tasks.sources import snapshots as taken
 from tasks.sources.catalog import FolderSource, load_dataset
 from tasks.watching import costs as spending
-from tasks.watching import log
+from tasks.watching.finding import every
 from tasks.watching.replicas import replicas
 
 SHOWN = 5  # documents of each sort of change
@@ -52,7 +52,7 @@ def state_of(version: dict[str, Any], told: dict[str, Any]) -> str:
     aliases = ["trial (over)" if alias == "trial" and told["split"]["over"] else alias for alias in aliases]
     pending = ["pending"] if number in told["pending"] else []
     gone = "withdrawn once, brought back by a person" if "champion" in aliases else "withdrawn"
-    gone = "forgotten: it held a document that was" if version.get("forgotten") else gone
+    gone = "forgotten: it held what was" if version.get("forgotten") else gone
     return ", ".join([*aliases, *pending, *([gone] if version["withdrawn"] else [])])
 
 
@@ -104,7 +104,7 @@ def costs(name: str, days: int | None, as_json: bool, settings: Settings) -> Non
     recipe_of(name, settings)
     prices = spending.read_prices(settings.folders)
     since = time.time() - days * 86_400 if days else 0.0
-    bills = spending.by_key_and_day(log.read_all(log.folder(settings.root, name)), prices, since)
+    bills = spending.by_key_and_day(every(store_at(settings.store), settings.root, name), prices, since)
     if as_json:
         console.emit({"currency": prices.currency, "bills": [one.model_dump() for one in bills]})
         return

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
-from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment, flow_run
 
-from flows import console
+from flows import asking, console
 from flows.incidents import tell_outcome
 from flows.kinds import KINDS
 from flows.orders import Prepared, recipe_of
@@ -27,8 +26,6 @@ from tasks.registry.gate import Evidence
 from tasks.registry.golden import disagreements
 from tasks.registry.road import Outcome, Road
 from tasks.settings import Settings, load
-
-DAY = 86_400
 
 
 class Approval(RunInput):
@@ -116,7 +113,7 @@ def asked(way: Road, outcome: Outcome, days: int) -> Outcome:
         return outcome
     question = Approval.with_initial_data(description=console.markdown(outcome), approve=False)
     key = f"approve-{outcome.release}-{outcome.version}"
-    answer = suspend_flow_run(wait_for_input=question, timeout=days * DAY, key=key)
+    answer = asking.asked(question, key, days)
     return (
         way.approve(outcome.version, note=answer.note) if answer.approve else way.decline(outcome.version, answer.note)
     )

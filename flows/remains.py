@@ -16,7 +16,6 @@ from tasks.settings import Settings
 from tasks.sources.catalog import load_dataset, masked
 from tasks.sources.folders import look
 from tasks.watching import log
-from tasks.watching.parts import rows
 
 Row = tuple[str, str, str]
 
@@ -29,10 +28,10 @@ def remains(
         (f"the same file in the dataset {name}", name, "you run `penstock forget` for a release on it as well")
         for name in sorted({name for names in shared.values() for name in names})
     ]
-    rows += bentos(store, releases, settings)
-    rows += found_outside(doomed, releases, settings)
-    rows += always(store, doomed, settings)
-    return rows
+    found += bentos(store, releases, settings)
+    found += found_outside(doomed, releases, settings)
+    found += always(store, doomed, settings)
+    return found
 
 
 def source(doomed: Doomed, settings: Settings) -> Iterator[Row]:

@@ -8,14 +8,14 @@ from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
 
+from flows.asking import asked
 from flows.kinds import KINDS
 from flows.orders import Order, recipe_of
 from flows.receipts import say
-from flows.release import DAY, traveller
+from flows.release import traveller
 from tasks.artifacts import Store, store_at
 from tasks.errors import PenstockError, Refused
 from tasks.registry import history, ledger
@@ -53,7 +53,7 @@ def agreed(store: Store, wish: Wish, settings: Settings) -> bool:
     if wish.answer is None and deployment.id:
         days = recipe_of(wish.release, settings).approval_days
         question = Retraining.with_initial_data(description=f"# Train {wish.release}?\n\n{wish.why}", retrain=False)
-        said = suspend_flow_run(wait_for_input=question, timeout=days * DAY, key=f"retrain-{wish.number}")
+        said = asked(question, f"retrain-{wish.number}", days)
         wish = wishes.answer(store, wish, Answer(yes=said.retrain, who=traveller(), note=said.note, when=time.time()))
     if wish.answer is None:
         say(f"train {wish.release}? `penstock retrain {wish.release}` says yes, with --no it says no")

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.runtime import deployment
 
+from flows.asking import asked
 from flows.candidates import Offered, record_of
 from flows.orders import Prepared
 from flows.receipts import say
-from flows.release import DAY
 from tasks.artifacts import Artifact, current
 from tasks.errors import Refused
 from tasks.registry import ledger, records
@@ -75,14 +74,14 @@ def compare_with_champion(prepared: Prepared, rows: Artifact, names: Sequence[st
     if watch.before_training == "warn":
         say(f"warning: {told}; is this the right data?")
         return
-    ask(order.release, f"{told}: {', '.join(found.drifted)}")
+    ask(order.release, f"{told}: {', '.join(found.drifted)}", prepared.recipe.approval_days)
 
 
-def ask(release: str, told: str) -> None:
+def ask(release: str, told: str, days: int) -> None:
     """Go on where a person says so."""
     if deployment.id:
         question = Agreement.with_initial_data(description=f"# Train {release} on it?\n\n{told}", train=False)
-        if suspend_flow_run(wait_for_input=question, timeout=DAY, key=f"drift-{release}").train:
+        if asked(question, f"drift-{release}", days).train:
             return
     raise Refused(
         f"{release} is not trained: {told}. If it is the right data: `penstock train {release} --accept-drift`."

@@ -1,7 +1,6 @@
 """A split of the traffic on the command line: set, ended, shown with what became of both versions' answers."""
 
 import re
-from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
@@ -11,8 +10,8 @@ from tasks.artifacts import store_at
 from tasks.errors import BadInput, Refused
 from tasks.registry import history, ledger, records
 from tasks.settings import Settings
-from tasks.watching import log, trial
-from tasks.watching.log import Record
+from tasks.watching import trial
+from tasks.watching.finding import every
 from tasks.watching.trial import Measure
 
 SHARE = re.compile(r"(\d+(?:\.\d+)?) ?%")
@@ -44,7 +43,8 @@ def show(name: str, as_json: bool, settings: Settings) -> None:
     entry, end = last
     since, until = (datetime.fromisoformat(one).timestamp() for one in (entry.when, end))
     champion, tried = str(entry.subject), str(entry.to_version)
-    found = trial.compare(partial(logged, name, settings), champion, tried, since, until)
+    logged = partial(every, store_at(settings.store), settings.root, name)
+    found = trial.compare(logged, champion, tried, since, until)
     state = records.split_of(entries)
     if as_json:
         console.emit({"split": state, "last": entry, "until": end, "measures": [one.model_dump() for one in found]})
@@ -53,11 +53,6 @@ def show(name: str, as_json: bool, settings: Settings) -> None:
     console.out.print(f"v{tried} answers {100 * (entry.share or 0):g} % beside v{champion}, {ended}")
     heads = ("", f"v{champion}, the champion", f"v{tried}, the trial", "difference (95 %)", "")
     console.show(f"split of {name} since {console.moment(entry.when)}", heads, map(row, found))
-
-
-def logged(name: str, settings: Settings) -> Iterator[Record]:
-    """The prediction log of a release."""
-    return log.read_all(log.folder(settings.root, name))
 
 
 def row(one: Measure) -> tuple[str, ...]:

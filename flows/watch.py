@@ -7,6 +7,7 @@ from prefect import flow
 from flows import publishing
 from flows.alerting import alert, send_waiting
 from flows.incidents import tell_aliases, tell_services
+from flows.judging import faithful
 from flows.orders import recipe_of
 from flows.receipts import say
 from flows.reference import first, reference_of, with_meaning
@@ -127,6 +128,7 @@ def close(
     found = looking.look(store, shape, waiting, champion)
     reference, found, notes = with_meaning(store, release, record, reference, found, settings)
     verdict = looking.compared(reference, found) if reference else None
+    judged = faithful(store, release, waiting, champion, settings) if recipe.kind == "documents" else {}
     named = reference or first(store, release, champion, shape, found)
     window = Window(
         release=release,
@@ -142,7 +144,7 @@ def close(
         alarm=alarmed(known, champion, bool(verdict and verdict.exceeds), recipe.watch),
         faulty=found.faulty,
         faults=found.faults,
-        rates=found.rates,
+        rates=found.rates | judged,
         metric=recipe.metric,
         estimate=looking.foretold(recipe.metric, named, store, waiting, champion),
         notes=(*(f"{name} is hashed or dropped in the log, and not watched" for name in shape.hidden), *notes),

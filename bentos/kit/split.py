@@ -18,7 +18,9 @@ from tasks.registry.rest import Terms
 
 logger = logging.getLogger("penstock")
 
-GIVEN = "penstock.split"  # in the ASGI scope: the split that gave the request to its trial; None after that failed
+# in the ASGI scope: the split that gave the request to its trial; False where none did yet; None after that failed,
+# and where nobody would answer in its place
+GIVEN = "penstock.split"
 BEGUN = "penstock.split.begun"  # likewise: the trial's answer has begun, so that nobody else can answer
 SESSION = "x-session-id"
 LOST = (500, 503)  # what is the trial's fault, and may be answered all the same
@@ -49,8 +51,9 @@ class Split(Generic[M]):
 
         A conversation stays with one version: it is told by X-Session-ID, or by how it opened; all else by the
         request's id."""
-        if self.over or self.spent or request.scope.get(GIVEN, self) is None:
+        if self.over or self.spent or request.scope.get(GIVEN) is None:
             return None
+        request.scope[GIVEN] = False
         key = caller(request.scope)
         what = request.headers.get(SESSION) or opening[:TELLING] or request.scope[REQUEST_ID]
         if not self.takes(key.tenant, key.name, what):
@@ -76,6 +79,7 @@ class Split(Generic[M]):
 
 async def answered(request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
     """The handler's answer; where it was the trial's and failed, the champion's."""
+    request.scope[GIVEN] = False
     try:
         response = await handler(request)
     except Exception as error:
@@ -97,4 +101,4 @@ async def answered(request: Request, handler: Callable[[Request], Awaitable[Resp
 def covered(request: Request, error: BaseException) -> bool:
     """Whether the champion is going to answer in the place of a trial that failed so."""
     lost = isinstance(error, Exception) and problem_of(error).status in LOST
-    return lost and request.scope.get(GIVEN) is not None and BEGUN not in request.scope
+    return lost and bool(request.scope.get(GIVEN)) and BEGUN not in request.scope

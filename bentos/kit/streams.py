@@ -18,7 +18,7 @@ def last_words(request: Request, error: Exception) -> bytes:
     one."""
     problem = problem_of(error)
     split = request.scope.get(GIVEN)
-    if split is not None and problem.status >= 500:
+    if split and problem.status >= 500:
         split.failed(request, str(problem))
     if problem.status == 500:
         logger.exception("Request %s failed while it was answered", request_id(request))

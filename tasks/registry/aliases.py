@@ -5,7 +5,7 @@ from typing import Protocol
 import httpx
 
 from tasks.errors import Unavailable
-from tasks.registry.rest import ABSENT, Mlflow, VersionInfo, version_info
+from tasks.registry.rest import ABSENT, Mlflow, VersionInfo, served, version_info
 
 
 class Book(Protocol):
@@ -54,9 +54,15 @@ class Registry(Mlflow):
         self.call("DELETE", "model-versions/delete-tag", {"name": release, "version": str(version), "key": key}, ABSENT)
 
     def remove_files(self, version: VersionInfo) -> None:
-        """Delete all files of the version's run; run and version stay, with their tags and metrics."""
-        answer = self._ask("DELETE", self.files_of(version), {})
-        if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
-            raise Unavailable(
-                f"{self.url} did not delete the files of its run {version.run_id} (HTTP {answer.status_code})."
-            )
+        """Delete all files of the version's run, and of the models that it logged (these have examples of rows); run
+        and version stay, with their tags and metrics."""
+        run = self.call("GET", "runs/get", {"run_id": version.run_id})["run"]
+        models = [one["model_id"] for one in run.get("outputs", {}).get("model_outputs", [])]
+        logged = [self.call("GET", f"logged-models/{one}", {}, ABSENT) for one in models]
+        uris = [one["model"]["info"]["artifact_uri"] for one in logged if one]
+        for place in (self.files_of(version), *map(served, uris)):
+            answer = self._ask("DELETE", place, {})
+            if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
+                raise Unavailable(
+                    f"{self.url} did not delete the files of its run {version.run_id} (HTTP {answer.status_code})."
+                )

@@ -43,7 +43,7 @@ def withdrawn(entries: Sequence[Entry]) -> set[int]:
 
 
 def forgotten(entries: Sequence[Entry]) -> set[int]:
-    """Versions that held a document which was forgotten: their files are gone, so nobody brings them back."""
+    """Versions that held a document or rows which were forgotten: their files are gone, so nobody brings them back."""
     return {entry.from_version for entry in entries if entry.action == "forget" and entry.from_version is not None}
 
 

@@ -134,7 +134,7 @@ class Mlflow:
         uri = str(run["run"]["info"]["artifact_uri"])
         if not uri.startswith("mlflow-artifacts:"):
             raise BadInput(f"The files of {_name(version)} are at {uri}; start MLflow with --serve-artifacts.")
-        return f"/api/2.0/mlflow-artifacts/artifacts/{httpx.URL(uri).path.strip('/')}"
+        return served(uri)
 
     def _fetch(self, version: VersionInfo, folder: Path, expected: str) -> None:
         """What there is of the release; `faults` says what is not."""
@@ -177,6 +177,11 @@ class Mlflow:
 def version_info(told: dict[str, Any]) -> VersionInfo:
     tags = {tag["key"]: tag.get("value", "") for tag in told.get("tags", [])}
     return VersionInfo(release=told["name"], version=int(told["version"]), run_id=told.get("run_id", ""), tags=tags)
+
+
+def served(uri: str) -> str:
+    """The path below MLflow's URL at which it serves what it keeps at `mlflow-artifacts:/...`."""
+    return f"/api/2.0/mlflow-artifacts/artifacts/{httpx.URL(uri).path.strip('/')}"
 
 
 def release_digest(folder: Path) -> str:

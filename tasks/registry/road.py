@@ -182,8 +182,8 @@ class Road:
         self.book.version(self.release, version)
         if version in history.forgotten(entries):
             raise Refused(
-                f"Version {version} of {self.release} held a document that was forgotten: its files are gone, and "
-                f"nothing brings it back. `penstock train {self.release}` makes a version without the document."
+                f"Version {version} of {self.release} held what was forgotten: its files are gone, and "
+                f"nothing brings it back. `penstock train {self.release}` makes a version without it."
             )
 
     @contextmanager

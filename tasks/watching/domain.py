@@ -13,13 +13,13 @@ from tasks.statistics import Interval, delong
 from tasks.watching.columns import Pair, Values
 
 MOST = 10_000  # rows a side
+MOST_LEVELS = 20  # of a column
 MOST_PRODUCTS = 100
 FOLDS = 3
 ROUNDS = 50
 FLOOR = 0.51
 CONFIDENCE = 0.98  # two-sided: the lower bound alone is at 99 %
 SOME = 3
-# coarse bins: a finer decimal grid alone is no drift
 PARAMETERS = {
     "objective": "binary",
     "num_leaves": 7,
@@ -56,29 +56,34 @@ class Joint(BaseModel):
 
 
 def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
-    """Out-of-fold AUC of a small LightGBM with the interval of DeLong."""
-    before, after = (np.column_stack([getattr(pair, side) for pair in pairs]) for side in ("reference", "window"))
-    rows, truth, folds = mixed(before, after, most)
-    owners = [(pair.name,) for pair in pairs]
-    kinds = {pair.name: pair.kind for pair in pairs}
-    levels = [index for index, (name,) in enumerate(owners) if kinds[name] == "level"]
-    single = [index for index, (name,) in enumerate(owners) if kinds[name] in ("number", "text")]
-    products, made_of = _products(rows[:, single])
-    scores, gains = _out_of_fold(np.hstack([rows, products]), truth, folds, levels)
-    every = owners + [(owners[single[a]][0], owners[single[b]][0]) for a, b in made_of]
+    """Out-of-fold AUC of a small LightGBM with the interval of DeLong; it also finds that values are rounded otherwise."""
+    before, after = (
+        np.hstack([_features(pair, getattr(pair, side)) for pair in pairs]) for side in ("reference", "window")
+    )
+    rows, truth = mixed(before, after, most)
+    owners = [pair.name for pair in pairs for _ in range(_features(pair, pair.reference[:1]).shape[1])]
+    products, made_of = _products(rows, owners)
+    scores, gains = _out_of_fold(np.hstack([rows, products]), truth)
+    every = [(name,) for name in owners] + [(owners[a], owners[b]) for a, b in made_of]
     return Joint(auc=delong(truth, scores, confidence=CONFIDENCE), columns=_foremost(every, gains))
 
 
-def mixed(reference: Values, window: Values, most: int) -> tuple[Values, Values, NDArray[np.uint64]]:
-    """At most so many rows of each, whether each is the window's (1.0), and the fold of each.
+def mixed(reference: Values, window: Values, most: int) -> tuple[Values, Values]:
+    """At most so many rows of each, and whether each is the window's (1.0).
 
-    Rows are ordered and put into folds by a hash of their content: the answer does not depend on their order, and
-    equal rows never stand on both sides of a fold."""
+    Rows are ordered by a hash of their content, to be dealt into the folds in turn: their own order does not matter."""
     sides = [_lowest(side, most) for side in (reference, window)]
     rows = np.vstack(sides)
-    truth, hashes = np.repeat([0.0, 1.0], [len(side) for side in sides]), _hashes(rows)
-    order = np.argsort(hashes, kind="stable")
-    return rows[order], truth[order], hashes[order] % np.uint64(FOLDS)
+    order = np.argsort(_hashes(rows), kind="stable")
+    return rows[order], np.repeat([0.0, 1.0], [len(side) for side in sides])[order]
+
+
+def _features(pair: Pair, side: Values) -> Values:
+    """[n, k]: a number as it is, one column of 0 and 1 for each frequent level."""
+    if pair.kind != "level":
+        return side.reshape(len(side), -1)
+    codes = side[:, None]
+    return np.where(np.isnan(codes), np.nan, codes == np.arange(len(pair.levels))[:MOST_LEVELS])
 
 
 def _lowest(rows: Values, most: int) -> Values:
@@ -86,8 +91,8 @@ def _lowest(rows: Values, most: int) -> Values:
     return rows[np.argsort(_hashes(rows), kind="stable")[:most]]
 
 
-def _products(columns: Values) -> tuple[Values, list[tuple[int, int]]]:
-    """Products of centred ranks of two columns, the most correlated pairs first.
+def _products(columns: Values, owners: Sequence[str]) -> tuple[Values, NDArray[np.int64]]:
+    """Products [n, m] of centred ranks of two columns, the most correlated pairs first, and those pairs [m, 2].
 
     A correlation that changes moves the mean of a product, and trees find means far sooner than interactions. The
     pairs are chosen on both sides together, so that the choice tells nothing about the sides."""
@@ -96,19 +101,18 @@ def _products(columns: Values) -> tuple[Values, list[tuple[int, int]]]:
     filled = np.nan_to_num(ranks)
     lengths = np.maximum(np.linalg.norm(filled, axis=0), 1e-12)
     related = np.abs(filled.T @ filled / np.outer(lengths, lengths)).round(6)
-    pairs = sorted(combinations(range(columns.shape[1]), 2), key=lambda pair: -related[pair])[:MOST_PRODUCTS]
-    first, second = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    return ranks[:, first] * ranks[:, second], pairs
+    pairs = np.array([pair for pair in combinations(range(len(owners)), 2) if owners[pair[0]] != owners[pair[1]]], int)
+    pairs = pairs.reshape(-1, 2)
+    chosen = pairs[np.argsort(-related[pairs[:, 0], pairs[:, 1]], kind="stable")[:MOST_PRODUCTS]]
+    return ranks[:, chosen[:, 0]] * ranks[:, chosen[:, 1]], chosen
 
 
-def _out_of_fold(rows: Values, truth: Values, folds: NDArray[np.uint64], levels: list[int]) -> tuple[Values, Values]:
+def _out_of_fold(rows: Values, truth: Values) -> tuple[Values, Values]:
     """A score of each row by a model that was not trained on it, and the gain of each feature over all models."""
-    scores, gains = np.zeros(len(rows)), np.zeros(rows.shape[1])
+    scores, gains, folds = np.zeros(len(rows)), np.zeros(rows.shape[1]), np.arange(len(rows)) % FOLDS
     for fold in range(FOLDS):
         rest, held = folds != fold, folds == fold
-        if not held.any() or not 0 < truth[rest].sum() < rest.sum():  # a few rows, again and again
-            continue
-        data = lightgbm.Dataset(rows[rest], truth[rest], categorical_feature=levels, params=PARAMETERS)
+        data = lightgbm.Dataset(rows[rest], truth[rest], params=PARAMETERS)
         model = lightgbm.train(PARAMETERS, data, ROUNDS)
         scores[held] = model.predict(rows[held], num_threads=1)
         gains += model.feature_importance("gain")

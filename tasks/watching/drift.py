@@ -46,7 +46,8 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
     """Compare the columns that both have; tables, streams of batches, or what `counted` made of them.
 
     Rows and nulls are counted on all rows; tests see at most 50 000 seeded ones a side, the classifier `joint_rows` of
-    them. The order of rows and columns does not matter. A window exceeds where a column does, or all jointly."""
+    them. The order of columns, and of rows up to so many, does not matter. A window exceeds where one column does, or
+    all columns jointly."""
     before, after = counted(reference), counted(window)
     names = sorted({*before.nulls} & {*after.nulls})
     needed = max(0, FEWEST - min(before.rows, after.rows))
@@ -56,9 +57,10 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
     nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs if pair.kind != "vector"}
     tests += [of_nulls(name, counts, rows) for name, counts in nulls.items() if any(counts)]
     features = [pair for pair in pairs if pair.kind not in ("time", "other", "void", "vector")]
-    found = corrected(tests), joint(features, joint_rows) if features else None
+    together = [joint(features, joint_rows)] if features else []
     vectors = tuple(apart(pair) for pair in pairs if pair.kind == "vector")
-    return _judged(before, after, {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}, *found, vectors)
+    odd = {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}
+    return _judged(before, after, odd, corrected(tests), together, vectors)
 
 
 def _judged(
@@ -66,16 +68,12 @@ def _judged(
     after: Counted,
     odd: dict[str, str],
     tests: tuple[ColumnTest, ...],
-    together: Joint | None,
+    together: list[Joint],
     vectors: tuple[Joint, ...],
 ) -> Verdict:
     exceeding = [test for test in tests if test.exceeds]
-    joined = [one for one in (together, *vectors) if one is not None and one.exceeds]
-    faults = {
-        "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
-        "new": tuple(sorted({*after.nulls} - {*before.nulls})),
-        "void": tuple(sorted({*_void(after)} - {*_void(before)})),
-    }
+    joined = [one for one in (*together, *vectors) if one.exceeds]
+    faults = _faults(before, after)
     needed = max(0, FEWEST - min(before.rows, after.rows))
     reasons = [f"columns {fault}: {', '.join(names)}" for fault, names in faults.items() if names]
     if needed:
@@ -92,14 +90,19 @@ def _judged(
         **faults,
         untested={name: UNTESTED[kind] for name, kind in odd.items()},
         tests=tests,
-        joint=together,
+        joint=together[0] if together else None,
         vectors=vectors,
         reasons=tuple(reasons),
     )
 
 
-def _void(side: Counted) -> list[str]:
-    return [name for name, count in side.nulls.items() if 0 < side.rows == count]
+def _faults(before: Counted, after: Counted) -> dict[str, tuple[str, ...]]:
+    void = [{name for name, count in side.nulls.items() if 0 < side.rows == count} for side in (before, after)]
+    return {
+        "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
+        "new": tuple(sorted({*after.nulls} - {*before.nulls})),
+        "void": tuple(sorted(void[1] - void[0])),
+    }
 
 
 def alarm(exceeded: Sequence[bool], need: int = 2, of: int = 3) -> bool:

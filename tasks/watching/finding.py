@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from tasks.artifacts import Store
 from tasks.errors import NotFound
-from tasks.watching.log import Record, folder, parsed, segments
-from tasks.watching.parts import JSON, Part, opened, parts
+from tasks.watching.log import Record, folder, parsed, read_all, segments
+from tasks.watching.parts import JSON, Part, opened, parts, rows
 from tasks.watching.shipping import shipped
 
 
@@ -24,6 +24,19 @@ def find(store: Store, root: Path, release: str, request_id: str) -> list[Record
     kept = [one for part in parts(store, release) for one in _in_part(store, part, request_id)]
     unique = {repr(one): one for one in [*found, *kept] if one.request_id == request_id}  # one may be here and there
     return sorted(unique.values(), key=lambda one: one.time)
+
+
+def every(store: Store, root: Path, release: str) -> Iterator[Record]:
+    """All that was logged of a release, streamed: parts, what is not in one yet, and what lies on this machine."""
+    known = parts(store, release)
+    for batch in rows(store, known, kinds=("prediction", "shadow", "feedback")):
+        yield from map(record_of, batch.to_pylist())
+    held = {name for part in known for name in part.segments}
+    for name in shipped(store, release):
+        if name not in held:
+            with suppress(NotFound):  # it is in a part by now
+                yield from parsed(io.BytesIO(store.read(name)), [])
+    yield from read_all(folder(root, release))
 
 
 def _in_part(store: Store, part: Part, request_id: str) -> Iterator[Record]:

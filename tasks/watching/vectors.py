@@ -19,12 +19,11 @@ def apart(pair: Pair) -> Joint:
     """Out-of-fold AUC of a linear discriminant, its covariance drawn half-way to a sphere (Friedman 1989), with the
     interval of DeLong. Rows without a vector are left out."""
     before, after = (side[~np.isnan(side).any(axis=1)] for side in (pair.reference, pair.window))
-    rows, truth, folds = mixed(before, after, MOST)
-    scores = np.zeros(len(rows))
+    rows, truth = mixed(before, after, MOST)
+    scores, folds = np.zeros(len(rows)), np.arange(len(rows)) % FOLDS
     for fold in range(FOLDS):
         held, rest = folds == fold, folds != fold
-        if 0 < truth[rest].sum() < rest.sum():  # few texts, asked again and again, may leave one side alone
-            scores[held] = rows[held] @ direction(rows[rest], truth[rest])
+        scores[held] = rows[held] @ direction(rows[rest], truth[rest])
     return Joint(auc=delong(truth, scores, confidence=CONFIDENCE), floor=FLOOR, columns=(pair.name,))
 
 

@@ -171,7 +171,8 @@ def test_keys_scopes_and_tenants(serve: Serve, folder: Path, data_root: Path) ->
     refused(running.client.get("/metrics"), 401, "unauthorized")
     assert running.client.get("/metrics", headers={"X-API-Key": "one"}).status_code == 200
     refused(running.client.get("/info", headers={"X-API-Key": "two"}), 403, "forbidden")
-    logged = (data_root / "predictions/wine/local/open.jsonl").read_text()
+    (segment,) = (data_root / "predictions/wine/local").iterdir()
+    logged = segment.read_text()
     assert '"tenant":"acme"' in logged
     assert "two" not in logged
 

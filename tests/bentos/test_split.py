@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.requests import Request
 
-from bentos.kit.split import FAILURES
+from bentos.kit.errors import REQUEST_ID
+from bentos.kit.split import FAILURES, GIVEN
 from tasks.watching import log
 from tests.bentos.conftest import FIELDS, ROW, Registry, Running, Serve, bentoml_serve
 from tests.bentos.conftest import ready as is_ready
@@ -165,6 +167,15 @@ def test_where_the_trial_breaks_the_champion_answers(divided: Running, data_root
     assert f"penstock_trial_failures {FAILURES + 1}.0" in divided.client.get("/metrics").text
     records = [one for one in log.read_all(log.folder(data_root, "wine")) if one.request_id == f"asked-{place}"]
     assert [one.version for one in records] == ["2", "1", "2", "1"]
+
+
+def test_a_request_that_began_before_the_split_is_the_champions(divided: Running, registry: Registry) -> None:
+    """Nobody would answer in the place of a trial that failed on it."""
+    registry.split(2, 1.0, entry="f" * 64)
+    until(lambda: divided.desk.split and divided.desk.split.terms.share == 1.0)
+    scope: dict[str, Any] = {"type": "http", "headers": [], REQUEST_ID: "early"}
+    assert divided.desk.answering(Request(scope)).version == "1"
+    assert divided.desk.answering(Request(scope | {GIVEN: False})).version == "2"
 
 
 def test_what_the_asker_did_wrong_is_not_asked_twice(divided: Running) -> None:

@@ -55,7 +55,7 @@ def test_what_was_learned_from_a_page_is_unlearned(lectures: Lectures, capsys: p
         roll_back(lectures.name)
     with (
         road(lectures.name, settings.load()) as way,
-        pytest.raises(Refused, match="held a document that was forgotten"),
+        pytest.raises(Refused, match="held what was forgotten"),
     ):
         way.approve(1, override=True)
 

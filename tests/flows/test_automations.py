@@ -1,15 +1,19 @@
 """Alerts about runs: declared once, and sent by the server itself, whoever is dead by then."""
 
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events import emit_event
 from prefect.events.schemas.automations import Automation
-from prefect.states import Completed, Crashed, Running
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Completed, Crashed, Running, Suspended
 
-from flows import deploying
+from flows import automations, deploying
 from flows.automations import BLOCK, tell_of_runs
 from flows.servers import POOL
 from tasks.errors import BadInput
@@ -118,3 +122,23 @@ def test_failed_late_and_long_runs_are_told(whole_server: Settings, receiver: Re
         assert f"Run: {whole_server.local_prefect.removesuffix('/api')}" in told["message"]
         assert page in told["message"]
     assert len(receiver.taken) == 3
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+def test_a_run_that_waits_for_an_answer_is_not_taken_for_dead(
+    whole_server: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(automations, "SILENCE", timedelta(seconds=10))
+    automations.crash_zombies()
+    with temporary_settings({PREFECT_API_URL: whole_server.local_prefect}), get_client(sync_client=True) as client:
+        runs = [client.create_flow_run(nothing, state=Running()) for _ in range(2)]
+        for one in runs:
+            emit_event("prefect.flow-run.heartbeat", {"prefect.resource.id": f"prefect.flow-run.{one.id}"})
+        client.set_flow_run_state(runs[1].id, Suspended(timeout_seconds=600), force=True)
+        deadline = time.monotonic() + 60
+        while client.read_flow_run(runs[0].id).state_name != "Crashed":
+            assert time.monotonic() < deadline, "the dead run was not found"
+            time.sleep(0.5)
+        time.sleep(2)
+        assert client.read_flow_run(runs[1].id).state_name == "Suspended"

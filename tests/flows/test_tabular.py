@@ -19,6 +19,7 @@ from tasks.registry.aliases import Registry
 from tasks.settings import ROOT
 from tasks.tables.predictor import Predictor
 from tests.flows.conftest import CONTRACT, House, loans, spoilt
+from tests.receivers import receiving
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -159,6 +160,20 @@ def test_shuffled_labels_are_refused_with_reasons(first: House) -> None:
     assert outcome.decision is not None and "floor auc" in [reason.name for reason in outcome.decision.failed]
     assert all(reason.text for reason in outcome.decision.failed)
     assert first.actions == ["stage", "promote", "refuse"] and first.faults() == []
+
+
+def test_a_refusal_is_told_and_a_receiver_that_is_down_fails_no_training(
+    first: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with receiving() as receiver:
+        monkeypatch.setenv("PENSTOCK_ALERTS", receiver.url)
+        receiver.refusing = True
+        assert first.train(seed=1).state == "refused"
+        receiver.refusing = False
+        assert first.train(seed=1).state == "refused"  # the decision is found, and not told twice
+    assert receiver.titles == [f"refused promotion: version 2 of {first.name}"]
+    (told,) = receiver.taken
+    assert "The champion is version 1." in told["message"] and "/runs/flow-run/" in told["message"]
 
 
 def test_another_seed_is_another_version_and_not_called_better(first: House) -> None:

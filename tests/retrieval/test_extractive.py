@@ -18,7 +18,7 @@ WEIGHTS = "Category weights follow.\n\n| Category | Weight |\n|---|---|\n| Labs 
 
 
 def said(question: str, *hits: Hit) -> str:
-    return "".join(Extractive(Letters()).answer(question, hits))
+    return "".join(Extractive(Letters()).answer(question, hits, Spent()))
 
 
 def test_sentences_of_two_documents_both_keep_their_number() -> None:

@@ -1,4 +1,5 @@
-"""Five million logged rows, shipped, compacted and joined with labels; prints what was seen as JSON."""
+"""Five million logged rows: shipped, compacted, joined with labels, counted by version with all request ids written,
+one of them forgotten; prints what was seen as JSON."""
 
 import resource
 import sys
@@ -10,6 +11,8 @@ import orjson
 
 from tasks.artifacts import Store
 from tasks.watching.compaction import compact
+from tasks.watching.forgetting import find, remove
+from tasks.watching.impact import count
 from tasks.watching.log import Record, Writer, folder
 from tasks.watching.parts import parts
 from tasks.watching.shipping import ship_left
@@ -44,7 +47,24 @@ batches = [
     for batch in joined(store, everything, truth(store, everything))
 ]
 lap()
+with (root / "ids").open("w") as file:
+    counts = count(
+        store, root, "wine", ["1"], None, lambda _release, _version, found: file.writelines(f"{one}\n" for one in found)
+    )
+lap()
+
+
+def told(line: bytes) -> bool:
+    return b'"prediction":1.0}' in line
+
+
+forgotten = remove(store, "wine", find(store, "wine", told), told)
+lap()
 seen = {
+    "counted": counts["1"].answers,
+    "ids": sum(1 for _ in (root / "ids").open()),
+    "forgotten": forgotten,
+    "left": sum(part.rows for part in parts(store, "wine")),
     "rows": sum(part.kinds["prediction"] for part in made),
     "joined": sum(rows for rows, _ in batches),
     "labelled": sum(labels for _, labels in batches),

@@ -56,6 +56,17 @@ def test_a_correlation_that_is_gone_shows_jointly_only() -> None:
     assert {"size", "weight"} <= set(found.joint.columns[:2]) and "AUC" in found.reasons[0]
 
 
+def test_levels_that_are_no_longer_related_show_jointly_only() -> None:
+    def pair(rows: int, seed: int, related: bool) -> pa.Table:
+        random = np.random.default_rng(seed)
+        first, second = random.integers(0, 3, (2, rows))
+        return pa.table({"a": first.astype(str), "b": np.where(related, (first + second // 2) % 3, second).astype(str)})
+
+    found = verdict(pair(1500, 1, True), pair(900, 2, False))
+    assert found.exceeds and found.joint and found.joint.exceeds
+    assert not verdict(pair(1500, 1, True), pair(900, 2, True)).exceeds
+
+
 def test_a_level_that_is_new_or_more_frequent() -> None:
     window = table(900, 2)
     town = ["west" if row % 5 == 0 else name for row, name in enumerate(window["town"].to_pylist())]
@@ -116,6 +127,12 @@ def test_columns_of_every_kind_that_stay_as_they_are(name: str, make: Callable[[
     found = verdict(put(REFERENCE, name, make(1500)), put(table(900, 2), name, make(900)))
     assert not found.exceeds
     assert name in {test.column for test in found.tests if test.of == "values"}
+
+
+def test_constant_columns_alone_tell_nothing() -> None:
+    sides = [pa.table({"a": [1.0] * rows, "b": ["x"] * rows}) for rows in (700, 600)]
+    found = verdict(*sides)
+    assert not found.exceeds and found.joint and abs(found.joint.auc.value - 0.5) < 0.01
 
 
 @pytest.mark.parametrize("kind", ["timestamp", "date", "list"])

@@ -93,13 +93,7 @@ def test_the_effect_and_the_p_value_both_count() -> None:
 def test_rows_that_stand_on_both_sides_tell_nothing() -> None:
     values = np.repeat(np.random.default_rng(0).normal(size=300), 2)
     pair = Pair("x", "number", values, values)
-    assert abs(domain.joint([pair]).auc.value - 0.5) < 0.05
-
-
-def test_a_finer_grid_alone_is_hardly_drift() -> None:
-    random = np.random.default_rng(0)
-    pairs = [Pair("x", "number", random.normal(size=900).round(1), random.normal(size=900).round(3))]
-    assert domain.joint(pairs).auc.low < domain.FLOOR
+    assert domain.joint([pair]).auc.value < 0.52
 
 
 @pytest.mark.slow  # five million rows

@@ -198,4 +198,6 @@ def test_five_million_rows_in_bounded_memory(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = orjson.loads(done.stdout)
     assert told["rows"] == told["joined"] == 5_000_000 and told["labelled"] == 50_000
+    assert told["counted"] == told["ids"] == 5_000_000
+    assert told["forgotten"] == 1 and told["left"] == 5_050_000 - 1
     assert told["peak_mib"] < 1500

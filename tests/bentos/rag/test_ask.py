@@ -164,7 +164,7 @@ def test_what_is_watched_is_logged(library: Open, data_root: Any) -> None:
     shape = shape_of({"kind": "documents"})
     frame = framed(shape, [batch_of([*read_all(folder(data_root, "library"))])]).read_all()
     assert frame["_text"].to_pylist() == [QUESTION, "Is the library not open in the evening of a Sunday?"]
-    assert frame["language"].to_pylist() == ["", "en"]
+    assert frame["language"].to_pylist() == ["en", "en"]
     empty = {name for name in shape.columns if frame[name].null_count}
     assert empty == {"prompt_tokens", "completion_tokens"}  # no language model answers
 
