@@ -10,7 +10,7 @@ from flows.incidents import tell_aliases, tell_services
 from flows.judging import faithful
 from flows.orders import recipe_of
 from flows.receipts import say
-from flows.reference import first, reference_of
+from flows.reference import first, reference_of, with_meaning
 from flows.retrain import start
 from flows.seen import Seen
 from tasks.artifacts import Store, current, opened, store_at
@@ -126,6 +126,7 @@ def close(
     champion, release = record.version, recipe.name
     reference, shape = reference_of(store, recipe.name, record, settings)
     found = looking.look(store, shape, waiting, champion)
+    reference, found, notes = with_meaning(store, release, record, reference, found, settings)
     verdict = looking.compared(reference, found) if reference else None
     judged = faithful(store, release, waiting, champion, settings) if recipe.kind == "documents" else {}
     named = reference or first(store, release, champion, shape, found)
@@ -146,7 +147,7 @@ def close(
         rates=found.rates | judged,
         metric=recipe.metric,
         estimate=looking.foretold(recipe.metric, named, store, waiting, champion),
-        notes=tuple(f"{name} is hashed or dropped in the log, and not watched" for name in shape.hidden),
+        notes=(*(f"{name} is hashed or dropped in the log, and not watched" for name in shape.hidden), *notes),
         made=time.time(),
     )
     publishing.draw(window, named, found, record, settings)

@@ -9,6 +9,7 @@ from bentos.kit.app import request_id
 from bentos.kit.desk import Desk
 from bentos.kit.keys import caller
 from bentos.kit.traces import Span, Traces, of_request
+from tasks.documents.language import SHORT, language
 from tasks.watching.log import Record
 
 
@@ -42,10 +43,12 @@ def asked(writing: Writing) -> dict[str, Any]:
 def features(writing: Writing) -> dict[str, Any]:
     """Facts of a conversation and its answers that tell drift and cost without telling either."""
     said, first = writing.said, writing.first_s
+    question = said if isinstance(said, str) else said[-1].content
     return {
         "model": writing.model,
         "turns": 1 if isinstance(said, str) else len(said),
-        "question_chars": len(said if isinstance(said, str) else said[-1].content),
+        "question_chars": len(question),
+        "language": language(question, SHORT),
         "prompt_tokens": writing.prompt_tokens,
         "completion_tokens": writing.tokens,
         "answer_chars": sum(len(choice.text) for choice in writing.choices),

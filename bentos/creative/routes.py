@@ -22,7 +22,6 @@ from bentos.kit.openapi import Described
 from bentos.kit.queries import described, flag, whole
 from bentos.kit.rows import Row
 from tasks.creative.picking import Picker
-from tasks.creative.traits import traits
 from tasks.errors import Unavailable
 from tasks.sources.products import products
 from tasks.watching.log import Record
@@ -140,7 +139,7 @@ async def log(
             "prediction", number, release, version, path, place, key.name, key.tenant,
             inputs=row if text else None,
             output=one if text else {name: one[name] for name in ("prediction", "probability")},
-            features=traits(row, bool(one.get("cut"))),
+            features=handle.model.served.traits(row, bool(one.get("cut"))),
             latency_ms=took,
         )
         for place, (row, one) in enumerate(zip(rows, found, strict=True))

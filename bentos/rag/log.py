@@ -13,7 +13,7 @@ from bentos.kit.keys import caller
 from bentos.kit.traces import Span, Traces, of_request
 from bentos.rag.model import Rag
 from bentos.rag.schemas import Question
-from tasks.documents.language import language
+from tasks.documents.language import SHORT, language
 from tasks.retrieval.answers import Answer, Ask
 from tasks.retrieval.served import cited
 from tasks.watching.log import Record
@@ -57,7 +57,7 @@ def features(question: Question, answer: Answer, model: Rag) -> dict[str, Any]:
     return {
         "question_chars": len(question.text),
         "turns": len(question.messages or [1]),
-        "language": language(question.text),
+        "language": language(question.text, SHORT),
         "answered": answer.answered,
         "answer_chars": len(answer.answer),
         "hits": answer.hits,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, JsonValue
 from tasks.artifacts import Artifact, current
 from tasks.creative.classifier import CARD, Card
 from tasks.creative.served import Served
+from tasks.creative.traits import VOCABULARY, vocabulary
 from tasks.registry.release_file import assembled
 from tasks.sources.contracts import Contract
 from tasks.sources.frames import read_table
@@ -46,6 +47,8 @@ def assemble(made: Made, evaluation: Evaluation) -> Artifact:
         folder = Path(name) / "release"
         shutil.copytree(current().path(made.model), folder)
         rows = _examples(made)
+        known = vocabulary(_trained(made, [*rows[0]]))
+        (folder / VOCABULARY).write_text("".join(f"{word}\n" for word in known), encoding="utf-8")
         record = _record(made, evaluation, folder, rows)
         return assembled(folder, record, rows, lambda: Served.load(folder, current().path).predict(rows))
 
@@ -61,6 +64,13 @@ def _examples(made: Made) -> list[Row]:
     positions = np.flatnonzero(parts_of(made.split) == "test")
     picked = positions[np.linspace(0, len(positions) - 1, min(GOLDEN, len(positions))).astype(int)]
     return request_rows(read_table(made.texts).take(pa.array(picked)), asked(card.texts, made.facts))
+
+
+def _trained(made: Made, names: list[str]) -> list[Row]:
+    """The records of the training part, without personal fields: words of these stay out of the release."""
+    positions = np.flatnonzero(parts_of(made.split) == "train")
+    shown = [name for name in names if made.contract.columns[name].personal is None]
+    return request_rows(read_table(made.texts).select(shown).take(pa.array(positions)), shown)
 
 
 def _record(made: Made, evaluation: Evaluation, folder: Path, rows: list[Row]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tasks.creative.drafts import Drafts, drafted, facts_of
 from tasks.creative.moving import Moved, moved
 from tasks.creative.picking import Picker
 from tasks.creative.texts import has_words
+from tasks.creative.traits import VOCABULARY, traits
 from tasks.errors import BadInput
 from tasks.tables.schema import Field
 
@@ -22,10 +23,13 @@ Row = dict[str, Any]
 class Served:
     """Loaded once, then read by any number of requests; nothing in it changes."""
 
-    def __init__(self, release: dict[str, Any], classifier: Classifier) -> None:
-        self.classifier = classifier
+    def __init__(
+        self, release: dict[str, Any], classifier: Classifier, vocabulary: frozenset[str] | None = None
+    ) -> None:
+        self.classifier, self.vocabulary = classifier, vocabulary
         self.schema = [Field.model_validate(field) for field in release["input_schema"]]
         self.facts: dict[str, str] = release["facts"]
+        self.personal = {field.name for field in self.schema if field.personal}
 
     @classmethod
     def load(cls, folder: Path, piece: Callable[[Artifact], Path], threads: int = 1) -> Self:
@@ -34,7 +38,9 @@ class Served:
             release = orjson.loads((folder / "release.json").read_bytes())
         except (FileNotFoundError, orjson.JSONDecodeError):
             raise BadInput(f"The folder {folder} has no readable release.json; name the folder of a release.") from None
-        return cls(release, Classifier.load(folder, piece, threads))
+        there = VOCABULARY in release["files"]
+        known = frozenset((folder / VOCABULARY).read_text(encoding="utf-8").split()) if there else None
+        return cls(release, Classifier.load(folder, piece, threads), known)
 
     def predict(self, rows: list[Row]) -> list[Row]:
         """Label and probability of each row, in order; `cut` names columns of which only the beginning was read.
@@ -52,6 +58,10 @@ class Served:
             if cut := self.classifier.cut(row, text):
                 answer["cut"] = cut
         return answers
+
+    def traits(self, row: Row, cut: bool) -> Row:
+        """Facts of a record, none of its personal fields."""
+        return traits({name: row[name] for name in row if name not in self.personal}, cut, self.vocabulary)
 
     def moved(self, row: Row, probability: float) -> list[Moved]:
         """Which words moved the score."""

@@ -29,26 +29,27 @@ NOT_ARABIC = re.compile("[پچژگٹڈ]")
 LATIN = re.compile("[A-Za-z\u00c0-\u024f]")
 WORD = re.compile("[^\\W\\d_]+")
 SAMPLE = 30_000  # characters
-FEW = 6  # common words at the least
+FEW, SHORT = 6, 2  # common words at the least, of a document and of a question
 
 
-def language(text: str) -> str:
-    """A two-letter code, or "" when the text is too short, mixed, or in a language that is not told apart."""
+def language(text: str, few: int = FEW) -> str:
+    """A two-letter code, or "" when the text is too short, mixed, or in a language that is not told apart.
+
+    `few` common words of a language tell it, at the least."""
     sample = text[:SAMPLE]
-    latin = len(LATIN.findall(sample))
     if not sample.isascii():
         counts = {code: len(script.findall(sample)) for code, script in SCRIPTS.items()}
         code = max(counts, key=lambda script: counts[script])
         if counts["ja"] * 5 > counts["zh"] > counts["ko"]:
             code = "ja"
-        if counts[code] > latin:
+        if counts[code] > len(LATIN.findall(sample)):
             mixed = {"ru": NOT_RUSSIAN, "ar": NOT_ARABIC}.get(code)
             return "" if mixed and mixed.search(sample) else code
     words = Counter(WORD.findall(sample.lower()))
-    scores = {code: sum(words[word] for word in common) for code, common in WORDS.items()}
+    scores = {code: sum(words.get(word, 0) for word in common) for code, common in WORDS.items()}
     first, second = sorted(scores, key=lambda code: -scores[code])[:2]
     clear = scores[first] > 1.2 * scores[second] and scores[first] * 8 > words.total()
-    return first if clear and scores[first] >= FEW else ""
+    return first if clear and scores[first] >= few else ""
 
 
 JUNK = re.compile("[\ufffd\ue000-\uf8ff\u0100-\u024f\U000f0000-\U0010ffff]")

@@ -102,6 +102,8 @@ def _buffers(array: pa.Array) -> list[np.ndarray[Any, Any]]:
         return _characters(array.cast(pa.string()))
     if pa.types.is_temporal(kind):
         array = array.view(pa.int32() if kind.bit_width == 32 else pa.int64())
+    elif pa.types.is_fixed_size_list(kind):
+        return _buffers(array.flatten())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise BadInput(f"A column of type {kind} cannot be stored; turn it into numbers, text or dates first.")
     return [pc.fill_null(array, 0).to_numpy()]

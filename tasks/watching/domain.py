@@ -50,31 +50,36 @@ class Joint(BaseModel):
         return self.auc.low >= self.floor
 
     def __str__(self) -> str:
+        if len(self.columns) == 1:
+            return f"{self.columns[0]} tells the sides apart: AUC {self.auc}"
         return f"the columns together tell the sides apart: AUC {self.auc}, mostly by {', '.join(self.columns)}"
 
 
 def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
-    """Out-of-fold AUC of a small LightGBM with the interval of DeLong; it also finds that values are rounded otherwise.
-
-    Rows are ordered by a hash of their content and dealt into the folds in turn: their own order does not matter."""
-    sides = [
-        _lowest(np.hstack([_features(pair, getattr(pair, side)) for pair in pairs]), most)
-        for side in ("reference", "window")
-    ]
-    rows = np.vstack(sides)
-    order = np.argsort(_hashes(rows), kind="stable")
-    rows, truth = rows[order], np.repeat([0.0, 1.0], [len(side) for side in sides])[order]
+    """Out-of-fold AUC of a small LightGBM with the interval of DeLong; it also finds that values are rounded otherwise."""
+    before, after = (
+        np.hstack([_features(pair, getattr(pair, side)) for pair in pairs]) for side in ("reference", "window")
+    )
+    rows, truth = mixed(before, after, most)
     owners = [pair.name for pair in pairs for _ in range(_features(pair, pair.reference[:1]).shape[1])]
-    vectors = {pair.name for pair in pairs if pair.kind == "vector"}
-    single = np.array([place for place, name in enumerate(owners) if name not in vectors], int)
-    products, made_of = _products(rows[:, single], [owners[place] for place in single])
+    products, made_of = _products(rows, owners)
     scores, gains = _out_of_fold(np.hstack([rows, products]), truth)
-    every = [(name,) for name in owners] + [(owners[single[a]], owners[single[b]]) for a, b in made_of]
+    every = [(name,) for name in owners] + [(owners[a], owners[b]) for a, b in made_of]
     return Joint(auc=delong(truth, scores, confidence=CONFIDENCE), columns=_foremost(every, gains))
 
 
+def mixed(reference: Values, window: Values, most: int) -> tuple[Values, Values]:
+    """At most so many rows of each, and whether each is the window's (1.0).
+
+    Rows are ordered by a hash of their content, to be dealt into the folds in turn: their own order does not matter."""
+    sides = [_lowest(side, most) for side in (reference, window)]
+    rows = np.vstack(sides)
+    order = np.argsort(_hashes(rows), kind="stable")
+    return rows[order], np.repeat([0.0, 1.0], [len(side) for side in sides])[order]
+
+
 def _features(pair: Pair, side: Values) -> Values:
-    """[n, k]: a number as it is, the elements of a vector, one column of 0 and 1 for each frequent level."""
+    """[n, k]: a number as it is, one column of 0 and 1 for each frequent level."""
     if pair.kind != "level":
         return side.reshape(len(side), -1)
     codes = side[:, None]

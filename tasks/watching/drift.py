@@ -9,18 +9,19 @@ from tasks.watching.columns import paired
 from tasks.watching.comparing import ColumnTest, corrected, of_nulls, of_values
 from tasks.watching.counting import Counted, Rows, counted
 from tasks.watching.domain import Joint, joint
+from tasks.watching.vectors import apart
 
 FEWEST = 500  # rows of a side
 UNTESTED = {
     "time": "time moves on by itself: only its nulls are tested",
-    "vector": "an embedding: tested jointly only",
     "other": "of a type that is not compared, or of two types: only its nulls are tested",
     "void": "without a value on one side: only its nulls are tested",
 }
 
 
 class Verdict(BaseModel):
-    """What was found. Columns that are missing, new or without a value are faults of the data, and not drift."""
+    """What was found; `vectors` is about columns of embeddings. Columns that are missing, new or void (without a value
+    any more) are faults of the data, and not drift."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +38,7 @@ class Verdict(BaseModel):
     untested: dict[str, str]
     tests: tuple[ColumnTest, ...]
     joint: Joint | None
+    vectors: tuple[Joint, ...] = ()
     reasons: tuple[str, ...]
 
 
@@ -52,45 +54,54 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
     pairs = [] if needed else [paired(name, before, after) for name in names]
     rows = before.rows, after.rows
     tests = [of_values(pair) for pair in pairs if pair.kind in ("number", "level", "text")]
-    nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs}
+    nulls = {pair.name: (before.nulls[pair.name], after.nulls[pair.name]) for pair in pairs if pair.kind != "vector"}
     tests += [of_nulls(name, counts, rows) for name, counts in nulls.items() if any(counts)]
-    features = [pair for pair in pairs if pair.kind not in ("time", "other", "void")]
-    found = corrected(tests), joint(features, joint_rows) if features else None
-    return _judged(before, after, {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}, *found)
+    features = [pair for pair in pairs if pair.kind not in ("time", "other", "void", "vector")]
+    together = [joint(features, joint_rows)] if features else []
+    vectors = tuple(apart(pair) for pair in pairs if pair.kind == "vector")
+    odd = {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}
+    return _judged(before, after, odd, corrected(tests), together, vectors)
 
 
 def _judged(
-    before: Counted, after: Counted, odd: dict[str, str], tests: tuple[ColumnTest, ...], together: Joint | None
+    before: Counted,
+    after: Counted,
+    odd: dict[str, str],
+    tests: tuple[ColumnTest, ...],
+    together: list[Joint],
+    vectors: tuple[Joint, ...],
 ) -> Verdict:
     exceeding = [test for test in tests if test.exceeds]
-    joined = together is not None and together.exceeds
+    joined = [one for one in (*together, *vectors) if one.exceeds]
     faults = _faults(before, after)
     needed = max(0, FEWEST - min(before.rows, after.rows))
     reasons = [f"columns {fault}: {', '.join(names)}" for fault, names in faults.items() if names]
     if needed:
         side = "window" if after.rows <= before.rows else "reference"
         reasons.append(f"not enough data: {needed} rows are missing to the {FEWEST} that the {side} needs")
-    reasons += [*map(str, exceeding), *([str(together)] if joined else [])]
+    reasons += map(str, [*exceeding, *joined])
     return Verdict(
         reference_rows=before.rows,
         window_rows=after.rows,
         enough=not needed,
         needed=needed,
-        exceeds=bool(exceeding) or joined,
+        exceeds=bool(exceeding or joined),
         drifted=tuple(sorted({test.column for test in exceeding})),
         **faults,
         untested={name: UNTESTED[kind] for name, kind in odd.items()},
         tests=tests,
-        joint=together,
+        joint=together[0] if together else None,
+        vectors=vectors,
         reasons=tuple(reasons),
     )
 
 
 def _faults(before: Counted, after: Counted) -> dict[str, tuple[str, ...]]:
+    void = [{name for name, count in side.nulls.items() if 0 < side.rows == count} for side in (before, after)]
     return {
         "missing": tuple(sorted({*before.nulls} - {*after.nulls})),
         "new": tuple(sorted({*after.nulls} - {*before.nulls})),
-        "void": tuple(name for name, count in sorted(after.nulls.items()) if 0 < after.rows == count),
+        "void": tuple(sorted(void[1] - void[0])),
     }
 
 

@@ -73,7 +73,8 @@ def _run(pairs: list[Pair], verdict: Verdict, name: str, at: datetime) -> Any:
     token = _effects.set({column: (test.effect, column in verdict.drifted) for column, test in effects.items()})
     try:
         report = Report([_page(verdict, effects)])
-        return report.run(*frames, timestamp=at, metadata=_metadata(verdict), tags=[headline(verdict)], name=name)
+        with np.errstate(divide="ignore", invalid="ignore"):  # it correlates columns that hold one value
+            return report.run(*frames, timestamp=at, metadata=_metadata(verdict), tags=[headline(verdict)], name=name)
     finally:
         _effects.reset(token)
 

@@ -1,21 +1,22 @@
 """A window of the log as it is looked at: drift from the reference, faults, rates, and what labels and scores say."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasks.artifacts import Store
+from tasks.artifacts import Artifact, Store
 from tasks.sources.frames import read_table
 from tasks.statistics import Interval
 from tasks.watching import estimates, quality
 from tasks.watching.counting import Counted, counted
 from tasks.watching.drift import Verdict, verdict
 from tasks.watching.faults import Faults
-from tasks.watching.frames import LATENCY, NEEDED, PREDICTION, Shape, framed
+from tasks.watching.frames import LATENCY, NEEDED, PREDICTION, TEXT, Shape, framed
+from tasks.watching.meaning import EMBEDDING, embedded
 from tasks.watching.parts import SCHEMA, Part, rows
 from tasks.watching.quality import Matrix
 from tasks.watching.references import Reference
@@ -30,16 +31,30 @@ OUTPUT = pa.schema([SCHEMA.field("output")])
 
 @dataclass(frozen=True)
 class Look:
-    """The rows of a window that keep the contract, counted and sampled; and how many others there were, and why."""
+    """The rows of a window that keep the contract, counted and sampled; and how many others there were, and why.
+
+    `texts` are what was asked in each row of the sample, None where it is not logged."""
 
     rows: Counted
     faulty: int
     faults: dict[str, int]
+    texts: tuple[str | None, ...] = ()
 
     @property
     def rates(self) -> dict[str, float]:
         """Shares of answered and cited questions, and what answers took, where the kind has them."""
         return dict(_rates(self.rows.sample))
+
+    @property
+    def told(self) -> int:
+        """How many texts of the sample are logged."""
+        return sum(text is not None for text in self.texts)
+
+    def meaning(self, weights: Artifact) -> "Look":
+        """With the column `embedding` of what was asked."""
+        sample = embedded(self.rows.sample, self.texts, weights)
+        nulls = self.rows.nulls | {EMBEDDING: 0}
+        return replace(self, rows=replace(self.rows, sample=sample, nulls=nulls))
 
 
 def look(store: Store, shape: Shape, parts: Sequence[Part], champion: int) -> Look:
@@ -47,12 +62,23 @@ def look(store: Store, shape: Shape, parts: Sequence[Part], champion: int) -> Lo
     faults = Faults(shape.fields)
     frame = framed(shape, rows(store, parts, str(champion), columns=NEEDED))
     found = counted(pa.RecordBatchReader.from_batches(frame.schema, faults.pass_good(frame)))
-    return Look(found, faults.rows, dict(faults.causes))
+    texts = found.sample[TEXT].to_pylist() if TEXT in found.nulls else ()
+    return Look(_without(found, TEXT), faults.rows, dict(faults.causes), tuple(texts))
 
 
 def compared(reference: Reference, window: Look) -> Verdict:
-    """The verdict on the columns of the reference."""
-    return verdict(read_table(reference.frame), window.rows)
+    """The verdict on the columns of the reference; on what texts mean where both sides have it."""
+    before, after = counted(read_table(reference.frame)), window.rows
+    if not (EMBEDDING in before.nulls and EMBEDDING in after.nulls):
+        before, after = _without(before, EMBEDDING), _without(after, EMBEDDING)
+    return verdict(before, after)
+
+
+def _without(side: Counted, name: str) -> Counted:
+    if name not in side.nulls:
+        return side
+    nulls = {one: count for one, count in side.nulls.items() if one != name}
+    return replace(side, nulls=nulls, sample=side.sample.drop_columns([name]))
 
 
 def foretold(metric: str, reference: Reference, store: Store, parts: Sequence[Part], champion: int) -> Interval | None:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from tasks.artifacts import Artifact, Store, canonical, current
-from tasks.creative.classifier import Classifier
-from tasks.creative.traits import traits
+from tasks.creative.served import Served
 from tasks.sources.frames import put_table, read_table
 from tasks.tables.arrays import column_array, parts_of, target_of
 from tasks.tables.batches import answer
@@ -19,7 +18,8 @@ from tasks.tables.predictor import Predictor
 from tasks.tables.requests import request_rows
 from tasks.tables.specs import Label, Subject
 from tasks.watching.drift import FEWEST
-from tasks.watching.frames import PREDICTION, Shape, shape_of
+from tasks.watching.frames import PREDICTION, Shape, asked, shape_of
+from tasks.watching.meaning import embedded
 
 
 class Reference(BaseModel):
@@ -77,24 +77,35 @@ def newest(times: NDArray[Any]) -> pa.Array:
     return pa.array(inside)
 
 
-def of_texts(folder: Artifact, scores: Artifact) -> Reference:
-    """The reference of a creative release folder: traits of the texts of its test part, scored by itself."""
-    classifier = Classifier.load(current().path(folder), current().path)
+def of_texts(folder: Artifact, scores: Artifact, weights: Artifact | None = None) -> Reference:
+    """The reference of a creative release folder: facts of the texts that it did not learn from, scored by itself; with
+    `weights` of an embedding model also what they mean. Where they are few it is the whole snapshot, without what a
+    model knows too well of texts that it learned from."""
+    served = Served.load(current().path(folder), current().path)
     release = json.loads((current().path(folder) / "release.json").read_bytes())
-    table = Artifact.model_validate(release["inputs"]["table"])
-    tested = scored(scores, table, Subject.model_validate(release["subject"]))
-    names = [field["name"] for field in release["input_schema"]]
-    rows = request_rows(read_table(table).take(pa.array(tested.positions)), names)
-    facts = [traits(row, bool(classifier.cut(row, classifier.text(row)))) for row in rows]
-    shape = shape_of(release)
-    frame = {name: [fact.get(name) for fact in facts] for name in shape.columns}
-    frame[PREDICTION] = tested.predictions[:, 0].tolist()
-    told = {"truth": pa.array(tested.target), "p0": pa.array(tested.predictions[:, 0])}
+    table, subject = Artifact.model_validate(release["inputs"]["table"]), Subject.model_validate(release["subject"])
+    parts = [scored(scores, table, subject, part) for part in ("valid", "test")]
+    unseen, truth, said = (
+        np.concatenate([*some])
+        for some in zip(*((part.positions, part.target, part.predictions[:, 0]) for part in parts), strict=True)
+    )
+    shape, rows = shape_of(release), read_table(table)
+    if len(unseen) < FEWEST:
+        kept = {name: kind for name, kind in shape.columns.items() if name != "unknown_words"}
+        shape = shape.model_copy(update={"columns": kept, "prediction": None})
+    else:
+        rows = rows.take(pa.array(unseen))
+    asking = request_rows(rows, [field.name for field in served.schema])
+    facts = [served.traits(row, bool(served.classifier.cut(row, served.classifier.text(row)))) for row in asking]
+    columns = {name: [fact.get(name) for fact in facts] for name in shape.columns}
+    frame = pa.table(columns | ({PREDICTION: said.tolist()} if shape.prediction else {}), schema=shape.schema)
+    if weights is not None:
+        frame = embedded(frame, [asked(row, shape.texts) for row in asking], weights)
     return Reference(
-        frame=put_table("references", pa.table(frame, schema=shape.schema)),
-        scored=put_table("references", pa.table(told)),
+        frame=put_table("references", frame),
+        scored=put_table("references", pa.table({"truth": pa.array(truth), "p0": pa.array(said)})),
         shape=shape,
-        classes=tuple(classifier.card.classes),
+        classes=tuple(served.classifier.card.classes),
     )
 
 

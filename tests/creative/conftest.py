@@ -1,5 +1,6 @@
 """One table of products and one tuned encoder: made once, read by all tests of this room."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,9 @@ def words(shop_root: Path, shop: Room) -> Artifact:
     """The classifier that counts words."""
     with artifacts.opened(shop_root):
         return fit_tfidf(shop.texts.artifact, shop.split.artifact, shop.subject, RECIPE.texts, "auc")
+
+
+@pytest.fixture
+def opened_shop(shop_root: Path) -> Iterator[None]:
+    with artifacts.opened(shop_root):
+        yield

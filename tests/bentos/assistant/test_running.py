@@ -16,6 +16,8 @@ from bentos.kit.handle import load
 from tasks.language.engines import Cancel, Closed, Engine, Prompt, Said, Tell
 from tasks.language.sampling import Sampling
 from tasks.watching.assessments import trace_number
+from tasks.watching.compaction import batch_of
+from tasks.watching.frames import framed, shape_of
 from tasks.watching.log import folder, read_all
 from tests.bentos.assistant.conftest import ANSWER, ASKED, NOISE, Models, Served, Start, write_assistant
 from tests.bentos.test_follow import until
@@ -164,6 +166,9 @@ def test_text_is_logged_only_when_told(start: Start, data_root: Path) -> None:
 def test_text_is_logged_by_setting(start: Start, data_root: Path) -> None:
     start(log_text=True).create()
     (plain,) = read_all(folder(data_root, "course-chat"))
+    watched = framed(shape_of({"kind": "assistant"}), [batch_of([plain])]).read_all()
+    assert watched["_text"].to_pylist() == [ASKED[-1]["content"]]
+    assert [name for name in watched.column_names if watched[name].null_count] == []
     assert plain.inputs == {"messages": ASKED}
     assert plain.output == {"finish_reason": ["stop"], "text": [ANSWER]}
 

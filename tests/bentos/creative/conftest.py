@@ -15,6 +15,7 @@ from tasks.artifacts import file_sha256
 from tasks.creative import tfidf
 from tasks.creative.classifier import CARD, Card
 from tasks.creative.served import Served
+from tasks.creative.traits import VOCABULARY
 from tests.bentos.conftest import Child, Client, bentoml_serve, ready
 
 TEXTS = ("title", "category", "description", "price")
@@ -39,6 +40,7 @@ def write_release(folder: Path, facts: bool = True, intercept: float = 0.2) -> P
     ones = (1.0,) * len(TERMS)
     known = tfidf.Terms(terms=tuple(TERMS), idf=ones, weights=tuple(TERMS.values()), intercept=intercept)
     tfidf.write(folder, known)
+    (folder / VOCABULARY).write_text("a\nit\nboils\nlitre\n")
     card = Card(family="tfidf", texts=TEXTS, classes=(False, True), slope=1.2, shift=0.1)
     (folder / CARD).write_text(card.model_dump_json())
     told = {

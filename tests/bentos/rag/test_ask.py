@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from bentos.rag.schemas import QUESTION as LONGEST
+from tasks.watching.compaction import batch_of
+from tasks.watching.frames import framed, shape_of
 from tasks.watching.log import folder, read_all
 from tests.bentos.rag.conftest import QUESTION, Library, Open, by, events, keys, refused
 
@@ -153,6 +155,18 @@ def test_text_is_logged_only_when_told(library: Open, data_root: Any) -> None:
     assert asked.features["streamed"] is True and asked.features["hits"] > 0
     assert (told.kind, told.request_id, told.rating) == ("feedback", number, -1)
     assert "Sunday" not in json.dumps([asked.output, asked.features])
+
+
+def test_what_is_watched_is_logged(library: Open, data_root: Any) -> None:
+    service = library(log_text=True)
+    service.ask()
+    service.ask("Is the library not open in the evening of a Sunday?", top_k=1)
+    shape = shape_of({"kind": "documents"})
+    frame = framed(shape, [batch_of([*read_all(folder(data_root, "library"))])]).read_all()
+    assert frame["_text"].to_pylist() == [QUESTION, "Is the library not open in the evening of a Sunday?"]
+    assert frame["language"].to_pylist() == ["en", "en"]
+    empty = {name for name in shape.columns if frame[name].null_count}
+    assert empty == {"prompt_tokens", "completion_tokens"}  # no language model answers
 
 
 def test_text_is_logged_by_setting(library: Open, data_root: Any) -> None:
