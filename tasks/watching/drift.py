@@ -59,7 +59,7 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
     features = [pair for pair in pairs if pair.kind not in ("time", "other", "void", "vector")]
     together = [joint(features, joint_rows)] if features else []
     vectors = tuple(apart(pair) for pair in pairs if pair.kind == "vector")
-    odd = {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}
+    odd: dict[str, str] = {pair.name: pair.kind for pair in pairs if pair.kind in UNTESTED}
     return _judged(before, after, odd, corrected(tests), together, vectors)
 
 

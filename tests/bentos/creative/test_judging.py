@@ -137,7 +137,7 @@ def test_texts_are_logged_only_by_setting(start: Start) -> None:
     lines = logged(desk)
     assert len(lines) == 3 and "boils" not in json.dumps(lines)
     assert lines[0]["features"]["price"] == 34.5 and lines[0]["features"]["words"] == 14
-    assert lines[0]["features"]["unknown_words"] == 0.6154 and lines[0]["features"]["language"] == ""
+    assert lines[0]["features"]["unknown_words"] == 0.6154 and lines[0]["features"]["language"] == "en"
     assert set(lines[0]["output"]) == {"prediction", "probability"}
 
 
