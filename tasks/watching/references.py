@@ -66,12 +66,13 @@ def of_table(folder: Artifact, time: str | None = None) -> Reference:
 
 
 def newest(times: NDArray[Any]) -> pa.Array:
-    """Whole moments from the newest back, until they hold enough rows: older ones may differ by themselves."""
+    """Whole moments from the newest back, until they hold a tenth of the rows and enough: older ones may differ by
+    themselves."""
     known = np.array([value is not None and value == value for value in times.tolist()])
     moments, counts = np.unique(times[known], return_counts=True)
     if known.sum() < FEWEST:
         return pa.array(np.ones(len(times), dtype=bool))
-    since = moments[::-1][np.searchsorted(np.cumsum(counts[::-1]), FEWEST)]
+    since = moments[::-1][np.searchsorted(np.cumsum(counts[::-1]), max(FEWEST, known.sum() // 10))]
     inside = known.copy()
     inside[known] = times[known] >= since
     return pa.array(inside)
