@@ -10,6 +10,7 @@ from flows.kinds import KINDS
 from flows.orders import Order, planned, prepare, recipe_of
 from flows.receipts import say
 from tasks.artifacts import opened
+from tasks.errors import PenstockError, Refused
 from tasks.registry.recipes import release_names
 from tasks.settings import Settings, load
 
@@ -21,17 +22,25 @@ def check_sources() -> list[str]:
     """Start the training of every release whose source or golden questions changed since it was trained; their names.
 
     The gate of such a training asks the champion again, too: on the new rows, or the new questions."""
-    settings, started = load(), []
+    settings, started, failed = load(), [], []
     for release in release_names(settings.folders):
-        order = Order(release=release)
-        with opened(settings.store):
-            receipt, lines = planned(prepare(order, settings))
-        moved = [line.step for line in lines if line.step in CHANGING]
-        if receipt is not None and moved:
-            say(f"{release}: {', '.join(moved)} changed since it was trained")
-            begin(order, settings)
-            started.append(release)
+        try:
+            if moved := moved_of(release, settings):
+                say(f"{release}: {', '.join(moved)} changed since it was trained")
+                begin(Order(release=release), settings)
+                started.append(release)
+        except PenstockError as error:
+            failed.append(f"{release}: {error}")
+    if failed:
+        raise Refused("Some releases could not be looked at, or trained. " + " ".join(failed))
     return started
+
+
+def moved_of(release: str, settings: Settings) -> list[str]:
+    """What changed of the data of a release that was trained before."""
+    with opened(settings.store):
+        receipt, lines = planned(prepare(Order(release=release), settings))
+    return [line.step for line in lines if line.step in CHANGING] if receipt else []
 
 
 def begin(order: Order, settings: Settings) -> None:

@@ -54,7 +54,7 @@ def drift(name: str, number: int | None, as_json: bool, settings: Settings) -> N
     servers.wait(settings)
     from flows.publishing import columns, facts, page
     from flows.seen import Seen
-    from flows.watch import redrawn
+    from flows.windowing import redrawn
 
     seen = Seen(release=name, text="", champion=window.champion, window=window, qualities=qualities(store, name))
     console.show(f"{name}: window {window.number}", ("", ""), facts(seen))

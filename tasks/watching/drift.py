@@ -1,6 +1,6 @@
 """The drift verdict: does a window of served rows still look like the rows that the champion was trained on?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -66,7 +66,7 @@ def verdict(reference: Rows, window: Rows, joint_rows: int = domain.MOST) -> Ver
 def _judged(
     before: Counted,
     after: Counted,
-    odd: dict[str, str],
+    odd: Mapping[str, str],
     tests: tuple[ColumnTest, ...],
     together: list[Joint],
     vectors: tuple[Joint, ...],

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import yaml
 
-from flows import console, forgetting, new, reading, remains
+from flows import console, forgetting, new, reading
 from flows import documents as documents_flow
 from flows.orders import Order
 from flows.release import road, roll_back
@@ -31,6 +31,7 @@ from tasks.retrieval import forgetting as made
 from tasks.retrieval.golden import load_golden
 from tasks.watching import log
 from tasks.watching.compaction import compact
+from tasks.watching.forgetting import left
 from tasks.watching.log import Record
 from tasks.watching.parts import parts
 from tasks.watching.shipping import ship_left
@@ -288,17 +289,16 @@ def test_questions_are_proposed_and_what_cannot_be_forgotten_is_said_first(
     assert uploads.forgotten(shelf.store, "papers") == uploads.Forgotten() and shelf.actions == ["stage", "promote"]
 
 
-def test_lines_of_the_log_are_found_here_shipped_and_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PENSTOCK_DATA_ROOT", str(tmp_path))
-    store, known = Store(tmp_path / "store"), settings.load()
+def test_lines_of_the_log_are_found_here_shipped_and_in_parts(tmp_path: Path) -> None:
+    store, told = Store(tmp_path / "store"), []
     line = Record("prediction", "a", "desk", "2", output={"documents": ["lending.md"]})
-    told = []
+    doomed = Doomed(dataset="papers", document="lending.md", paths=("lending.md",), digests=())
     for move in (lambda: None, lambda: ship_left(store, tmp_path, "desk"), lambda: compact(store, "desk")):
         writer = log.Writer(log.folder(tmp_path, "desk"), "here")
-        writer.write([line, replace(line, output="none")])
+        writer.write([line, replace(line, output="none"), replace(line, output={"documents": ["x-lending.md"]})])
         writer.close()
+        if told:
+            ship_left(store, tmp_path, "desk")
         move()
-        doomed = Doomed(dataset="papers", document="lending.md", paths=("lending.md",), digests=())
-        told += [(words, Path(where).suffix) for words, where, _ in remains.logged(store, doomed, ["desk"], known)]
-    found = "1 lines of the prediction log"
-    assert told[:2] == [(found, ".jsonl")] * 2 and ("2 lines of the prediction log", ".parquet") in told
+        told.append([number for _, number in left(store, tmp_path, "desk", documents.telling(doomed))])
+    assert told == [[1], [1, 1], [3]]

@@ -1,6 +1,5 @@
 """`penstock metrics`: series of releases and runs as Prometheus reads them; a part that is down hides no other."""
 
-import json
 import os
 import signal
 import subprocess
@@ -25,23 +24,26 @@ from flows.run_series import RUNS
 from tasks.artifacts import Store
 from tasks.registry.ledger import Move, append
 from tasks.settings import load
+from tasks.statistics import Interval
 from tasks.watching.replicas import Heartbeat, beat
+from tasks.watching.windows import Quality, Window, keep, keep_quality, windows
 from tests.prefect_server import free_port
 
-INTERVAL = {"low": 0.7, "value": 0.8, "high": 0.9}
-TEST = {"column": "income", "of": "values", "method": "KS", "effect": 0.1, "floor": 0.05, "p": 0.0, "told": ""}
+INTERVAL = Interval(low=0.7, value=0.8, high=0.9)
+PROMISED = Interval(low=0.8, value=0.85, high=0.9)
+KNOWN = {"method": "KS D", "floor": 0.05, "p": 0.0, "corrected": 0.0, "told": ""}
+TESTS = [
+    KNOWN | {"column": "income", "of": "values", "effect": 0.1},
+    KNOWN | {"column": "income", "of": "nulls", "effect": 0.01},
+]
+VERDICT = {
+    "reference_rows": 600, "window_rows": 640, "enough": True, "needed": 0, "exceeds": True, "drifted": ["income"],
+    "missing": [], "new": [], "void": [], "untested": {}, "tests": TESTS, "joint": None, "reasons": [],
+}  # fmt: skip
 WINDOW: dict[str, Any] = {
-    "release": "loans",
-    "number": 10,
-    "champion": 1,
-    "rows": 640,
-    "to": 1_700_000_000.0,
-    "alarm": True,
-    "verdict": {"exceeds": True, "drifted": ["income"], "tests": [TEST, TEST | {"of": "nulls", "effect": 0.01}]},
-    "quality": {"auc": INTERVAL},
-    "promised": {"auc": {"low": 0.8, "value": 0.85, "high": 0.9}},
-    "estimate": INTERVAL,
-}
+    "release": "loans", "number": 10, "champion": 1, "reference": "r", "parts": [], "rows": 640, "since": 1.0,
+    "until": 1_700_000_000.0, "alarm": True, "verdict": VERDICT, "metric": "auc", "estimate": INTERVAL, "made": 2.0,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -55,8 +57,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def window(store: Store, **fields: Any) -> None:
-    told = WINDOW | fields
-    store.write(f"watch/loans/windows/{told['number']:06}.json", json.dumps(told).encode())
+    assert keep(store, Window.model_validate(WINDOW | fields))
 
 
 class Scrape:
@@ -82,12 +83,12 @@ def test_the_last_window_tells_drift_and_quality(store: Store) -> None:
     append(store, "loans", "bob", lambda _: Move(action="promote", alias="champion", to_version=3))
     window(store, number=9, alarm=False, rows=1)
     window(store)
-    store.write("watch/loans/windows/notes.txt", b"no window")
+    keep_quality(store, windows(store, "loans")[-1], Quality(metric="auc", rows=50, value=INTERVAL, promised=PROMISED))
     seen = Scrape()
     assert (seen("up", part="store"), seen("up", part="prefect")) == (1, 0)
     assert seen("champion_version", release="loans") == 3
     assert (seen("window_number", release="loans"), seen("window_rows", release="loans")) == (10, 640)
-    assert seen("window_end_timestamp_seconds", release="loans") == WINDOW["to"]
+    assert seen("window_end_timestamp_seconds", release="loans") == WINDOW["until"]
     assert [seen(f"drift_{name}", release="loans") for name in ("alarm", "exceeds", "columns")] == [1, 1, 1]
     assert seen("drift_effect_ratio", release="loans", column="income") == pytest.approx(2)
     assert seen("quality", release="loans", metric="auc", bound="low") == 0.7
@@ -105,20 +106,21 @@ def test_a_window_that_cannot_be_read_hides_nothing_else(
     seen = Scrape()
     assert (seen("up", part="store"), seen("champion_version", release="loans")) == (1, 3)
     assert seen("window_rows", release="loans") is None
-    assert "000011.json cannot be read" in caplog.text
+    assert "the windows of loans cannot be read" in caplog.text
 
 
 @pytest.mark.usefixtures("nowhere")
-def test_a_window_without_labels_and_joint_drift(store: Store) -> None:
-    window(store, quality=None, promised=None, estimate=None, verdict={"exceeds": True, "joint": {"floor": 0.55}})
+def test_a_window_without_labels_or_verdict(store: Store) -> None:
+    window(store, estimate=None, verdict=VERDICT | {"drifted": [], "tests": []})
+    window(store, number=11, estimate=None, verdict=None)
     seen = Scrape()
-    assert (seen("drift_exceeds", release="loans"), seen("drift_columns", release="loans")) == (1, 0)
+    assert (seen("drift_exceeds", release="loans"), seen("drift_columns", release="loans")) == (0, 0)
     assert seen("quality", release="loans", metric="auc", bound="low") is None
 
 
 @pytest.mark.usefixtures("nowhere")
 def test_a_silent_replica_keeps_its_last_heartbeat(store: Store) -> None:
-    beat(load().root, Heartbeat("here-3000", "loans", "2", "http://127.0.0.1:3000", 1_700_000_000.0, 1))
+    beat(store, Heartbeat("here-3000", "loans", "2", "http://127.0.0.1:3000", 1_700_000_000.0, 1))
     labels = {"release": "loans", "replica": "here-3000", "version": "2"}
     assert Scrape()("replica_heartbeat_timestamp_seconds", **labels) == 1_700_000_000
 

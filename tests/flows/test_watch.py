@@ -9,7 +9,8 @@ import pytest
 
 from flows import retrain as retraining
 from flows.seen import Seen
-from flows.watch import watch
+from flows.sources import check_sources
+from flows.watch import watch, watch_all
 from tasks import settings
 from tasks.errors import Refused
 from tasks.registry import records
@@ -220,6 +221,26 @@ def test_training_on_other_data_warns_or_stops_and_asks(watched: Watched, caplog
         watched.train()
     assert len(watched.versions) == 1
     assert watched.train(accept_drift=True).version == 2
+
+
+def test_data_that_changed_starts_a_training(watched: Watched) -> None:
+    assert check_sources() == []  # never trained: nothing that could have changed
+    watched.train()
+    assert check_sources() == []
+    watched.give(spoilt(loans(rows=3000)))
+    assert check_sources() == [watched.name]
+    assert len(watched.versions) == 2
+    assert check_sources() == []
+
+
+def test_every_release_is_watched_and_one_that_fails_is_told(watched: Watched) -> None:
+    watched.train()
+    watched.answer(usual(600, 1))
+    (seen,) = watch_all()
+    assert seen.release == watched.name and seen.new
+    watched.recipe(watch={"act": "sometimes"})
+    with pytest.raises(Refused, match="sometimes"):
+        watch_all()
 
 
 def test_times_are_those_of_the_rows(watched: Watched) -> None:

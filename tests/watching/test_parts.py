@@ -15,7 +15,7 @@ from tasks.artifacts import Store
 from tasks.settings import ROOT
 from tasks.watching import compaction
 from tasks.watching.compaction import compact
-from tasks.watching.finding import find
+from tasks.watching.finding import every, find
 from tasks.watching.log import Writer, folder, line
 from tasks.watching.parts import Part, expire, parts, records, rows
 from tasks.watching.shipping import ship_left, shipped
@@ -201,3 +201,13 @@ def test_five_million_rows_in_bounded_memory(tmp_path: Path) -> None:
     assert told["counted"] == told["ids"] == 5_000_000
     assert told["forgotten"] == 1 and told["left"] == 5_050_000 - 1
     assert told["peak_mib"] < 1500
+
+
+def test_every_record_is_read_wherever_it_lies(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    made(store, tmp_path, prediction(1), feedback(1, label=3))
+    write(tmp_path, prediction(2))
+    ship_left(store, tmp_path, "wine")
+    write(tmp_path, prediction(3))
+    found = [(one.kind, one.request_id) for one in every(store, tmp_path, "wine")]
+    assert found == [("prediction", "id1"), ("feedback", "id1"), ("prediction", "id2"), ("prediction", "id3")]
