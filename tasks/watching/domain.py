@@ -56,7 +56,7 @@ class Joint(BaseModel):
 
 
 def joint(pairs: Sequence[Pair], most: int = MOST) -> Joint:
-    """Out-of-fold AUC of a small LightGBM with the interval of DeLong; values that are rounded otherwise show, too."""
+    """Out-of-fold AUC of a small LightGBM with the interval of DeLong; it finds other rounding, too."""
     before, after = (
         np.hstack([_features(pair, getattr(pair, side)) for pair in pairs]) for side in ("reference", "window")
     )

@@ -1,8 +1,8 @@
 """Drift of a vector column, such as the embedding of texts: does one direction tell the window from the reference?
 
-Each number of an embedding says little, and trees look at them one by one. Of made-up products (800 rows and a window
-of 500) whose share of four categories went from 50 % to 65 %, this finds a fifth of the windows and trees none at
-the same floor; from 50 % to 80 % all and 95 %, in a tenth of the time. Of 120 windows without drift none exceeded."""
+Each number of an embedding says little, and trees look at them one by one. Made-up products, 800 rows and windows of
+500, where the share of four categories goes from 50 % to 65 %, to 80 %: this finds 15 to 25 %, 100 % of 20 windows;
+trees 0 of 12 (of 1 000 rows, at the same floor), 95 % of 20, in ten times the time. No drift: 0 of 120 windows."""
 
 import numpy as np
 from numpy.typing import NDArray
