@@ -40,7 +40,7 @@ class ColumnTest(BaseModel):
 
 
 def small(p: float) -> str:
-    return f"{p:.2g}" if p >= 1e-9 else "< 1e-9"
+    return f"{p:.2g}" if p >= 1e-9 else "below 1e-9"
 
 
 def of_values(pair: Pair) -> ColumnTest:

@@ -1,4 +1,7 @@
-"""The drift verdict: does a window of served rows still look like the rows that the champion was trained on?"""
+"""The drift verdict: does a window of served rows still look like the rows that the champion was trained on?
+
+The floors were chosen by simulation on real tables (`just bench drift`; tests/benchmarks/README.md has the rates).
+"""
 
 from collections.abc import Mapping, Sequence
 

@@ -87,7 +87,7 @@ def test_the_correction_keeps_the_order_and_never_lowers_p(ps: list[float]) -> N
 def test_the_effect_and_the_p_value_both_count() -> None:
     assert one(0.001).exceeds and not one(0.02).exceeds
     assert not one(0.0).model_copy(update={"effect": 0.04}).exceeds
-    assert (small(0.0), small(0.012)) == ("< 1e-9", "0.012") and corrected([]) == ()
+    assert (small(0.0), small(0.012)) == ("below 1e-9", "0.012") and corrected([]) == ()
 
 
 def test_rows_that_stand_on_both_sides_tell_nothing() -> None:
