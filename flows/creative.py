@@ -47,7 +47,7 @@ def make(prepared: Copy, settings: Settings) -> Classified:
     texts = creative.label_texts(rows, recipe.reading)
     if texts.empty or texts.cut:
         say(f"{texts.empty} rows without a word are left out, {texts.cut} texts are cut")
-    compare_with_champion(prepared, texts.artifact, [*recipe.texts, recipe.reading.target])
+    compare_with_champion(prepared, texts.artifact, [*recipe.texts, recipe.reading.target], settings)
     split = tables.split_rows(texts.artifact, subject, recipe.split, recipe.beside(prepared.contract.columns))
     say("split: " + ", ".join(f"{part.part} {part.rows}" for part in split.report))
     entrants = competing(prepared, texts.artifact, split.artifact, subject, settings)

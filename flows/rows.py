@@ -8,7 +8,7 @@ from prefect.input import RunInput
 from prefect.runtime import deployment
 
 from flows.asking import asked
-from flows.candidates import Offered, record_of
+from flows.candidates import Offered, present, record_of
 from flows.orders import Prepared
 from flows.receipts import say
 from tasks.artifacts import Artifact, current
@@ -49,7 +49,7 @@ def checked(prepared: Prepared, contract: Contract, settings: Settings) -> tuple
     return snapshot, found.good
 
 
-def compare_with_champion(prepared: Prepared, rows: Artifact, names: Sequence[str]) -> None:
+def compare_with_champion(prepared: Prepared, rows: Artifact, names: Sequence[str], settings: Settings) -> None:
     """Say how far the named columns moved from those that the champion was trained on.
 
     Refused: further than the recipe lets a training go unasked. In a deployment a person is asked then."""
@@ -58,7 +58,8 @@ def compare_with_champion(prepared: Prepared, rows: Artifact, names: Sequence[st
     if number is None:
         return
     record = records.version(current(), order.release, number)
-    before = Artifact.model_validate(record_of(Artifact.model_validate(record.folder))["inputs"]["table"])
+    present(order.release, record, settings)
+    before = Artifact.model_validate(record_of(record.folder)["inputs"]["table"])
     if before.digest == rows.digest:
         return
     if not current().whole(before):

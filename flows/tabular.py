@@ -34,7 +34,7 @@ def make(prepared: Rows, settings: Settings) -> Model:
     subject = recipe.subject(dataset.time, dataset.group)
     snapshot, rows = checked(prepared, prepared.contract, settings)
     left = {*recipe.drop, *subject.carried}
-    compare_with_champion(prepared, rows, [name for name in prepared.contract.columns if name not in left])
+    compare_with_champion(prepared, rows, [one for one in prepared.contract.columns if one not in left], settings)
     code = source(recipe.features, settings.folders)
     features = tables.build_features(recipe.name, rows, subject, recipe.drop, recipe.features, code)
     split = tables.split_rows(rows, subject, recipe.split, recipe.drop)

@@ -256,7 +256,7 @@ def test_a_challenger_that_prints_does_not_stand_still(tmp_path: Path) -> None:
     folder = write_release(tmp_path / "release")
     code = (
         "import sys; from bentos.kit import challenger\n"
-        "def loud(handle, writer, lines):\n"
+        "def loud(handle, writer, privacy, lines):\n"
         "    print('x' * 300_000, flush=True)\n"
         "challenger.follow = loud\n"
         "challenger.main(*sys.argv[1:])\n"

@@ -64,7 +64,10 @@ def test_what_is_no_share_is_refused(text: str) -> None:
         splitting.fraction(text)
 
 
-def test_both_versions_are_compared_in_one_table(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_versions_are_compared_in_one_table(
+    store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console.out, "width", 200)  # no cell is folded
     begin(store)
     logged(answered("2", 200, 120) + answered("3", 60, 54))
     splitting.show(NAME, False, settings.load())
