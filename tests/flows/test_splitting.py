@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flows import reading, splitting
+from flows import console, reading, splitting
 from tasks import settings
 from tasks.artifacts import Store, store_at
 from tasks.errors import BadInput
