@@ -144,24 +144,24 @@ def show_impact(found: Impact, more: Elsewhere) -> None:
     if not found.made:
         console.out.print("No version of any release was made of it.")
         return
-    heads = ("release", "version", "", "champion", "bentos", "rows answered", "citing it", "first", "last", "such as")
-    console.show(f"what came of {what}", heads, [made_row(one, more) for one in found.made])
+    for one in found.made:
+        console.show(
+            f"{one.origin.release} version {one.origin.version}: {one.origin.standing}", ("", ""), made_rows(one, more)
+        )
 
 
-def made_row(one: Made, more: Elsewhere) -> tuple[object, ...]:
+def made_rows(one: Made, more: Elsewhere) -> list[tuple[str, object]]:
     origin = one.origin
-    reigns = "; ".join(
+    reigns = [
         f"{console.moment(told.since)} to {console.moment(told.until) if told.until else 'now'}"
         for told in origin.reigns
-    )
-    bentos = ", ".join(more.bentos.get((origin.release, origin.version), []))
-    cited = None if one.cited is None else f"{one.cited:,}"
-    times = (None if told is None else moment(told) for told in (one.first, one.last))
-    examples = ", ".join(one.examples)
-    return (
-        origin.release, origin.version, origin.standing, reigns or "never", bentos, f"{one.answers:,}", cited, *times,
-        examples,
-    )  # fmt: skip
+    ]
+    times = [moment(told) for told in (one.first, one.last) if told is not None]
+    rows: list[tuple[str, object]] = [("champion", "; ".join(reigns) or "never")]
+    rows += [("bento", bento) for bento in more.bentos.get((origin.release, origin.version), [])]
+    rows += [("rows answered", f"{one.answers:,}" + (f", from {times[0]} to {times[1]}" if times else ""))]
+    rows += [] if one.cited is None else [("answers that cite it", f"{one.cited:,}")]
+    return rows + [("such as", example) for example in one.examples]
 
 
 def moment(seconds: float) -> str:
