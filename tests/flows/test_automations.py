@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.events import emit_event
+from prefect.events import Event, Resource
 from prefect.events.schemas.automations import Automation
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Completed, Crashed, Running, Suspended
@@ -134,7 +135,10 @@ def test_a_run_that_waits_for_an_answer_is_not_taken_for_dead(
     with temporary_settings({PREFECT_API_URL: whole_server.local_prefect}), get_client(sync_client=True) as client:
         runs = [client.create_flow_run(nothing, state=Running()) for _ in range(2)]
         for one in runs:
-            emit_event("prefect.flow-run.heartbeat", {"prefect.resource.id": f"prefect.flow-run.{one.id}"})
+            resource = Resource.model_validate({"prefect.resource.id": f"prefect.flow-run.{one.id}"})
+            event = Event(event="prefect.flow-run.heartbeat", resource=resource).model_dump(mode="json")
+            # not by emit_event: a process keeps to the server that it told first
+            httpx.post(f"{whole_server.local_prefect}/events", json=[event], trust_env=False).raise_for_status()
         client.set_flow_run_state(runs[1].id, Suspended(timeout_seconds=600), force=True)
         deadline = time.monotonic() + 60
         while client.read_flow_run(runs[0].id).state_name != "Crashed":
