@@ -99,9 +99,11 @@ def retrain(name: str, yes: bool, note: str, settings: Settings) -> None:
 
 def evidently(port: int, settings: Settings) -> None:
     """Become Evidently's server on the workspace that the watch flow writes."""
-    place = settings.root / "evidently"
+    from flows.publishing import workspace
+
+    place = workspace(settings)
     if not place.exists():
         raise Refused("There is no window to show yet: `penstock watch` closes one as soon as enough was answered.")
-    command = ["evidently", "ui", "--workspace", str(place), "--host", "127.0.0.1", "--port", str(port)]
+    command = ["evidently.cli", "ui", "--workspace", str(place), "--host", "127.0.0.1", "--port", str(port)]
     sys.stderr.write(f"Evidently on http://127.0.0.1:{port}; Ctrl-C ends it\n")
     os.execve(sys.executable, [sys.executable, "-m", *command], servers.environment(settings))

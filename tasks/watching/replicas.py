@@ -12,7 +12,6 @@ from tasks.artifacts import Store
 from tasks.errors import NotFound
 
 FRESH_S = 30.0
-GONE_S = 24 * 3600.0  # who was silent for so long is not coming back
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,6 @@ def leave(store: Store, replica: str) -> None:
 def replicas(store: Store, release: str, fresh_s: float = FRESH_S) -> list[Heartbeat]:
     """Who serves the release, on whatever machine, by the heartbeats of the last `fresh_s` seconds."""
     return [one for one in _beats(store, release) if time.time() - one.time <= fresh_s]
-
-
-def silent(store: Store, release: str, fresh_s: float = FRESH_S, gone_s: float = GONE_S) -> list[Heartbeat]:
-    """Who stopped to send heartbeats without having left, up to `gone_s` seconds ago."""
-    return [one for one in _beats(store, release) if fresh_s < time.time() - one.time <= gone_s]
 
 
 def _beats(store: Store, release: str) -> Iterator[Heartbeat]:

@@ -5,7 +5,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
 
 from tests.benchmarks import drift_large
 from tests.benchmarks.drift_windows import Answers, Run, answered
@@ -20,21 +19,6 @@ KINDS = {
     "grid": "the same on the grid of the columns' values",
     "permuted": "one of 12 columns permuted, each in turn",
 }
-
-
-class Told:
-    """A contender whose answers are there already."""
-
-    def __init__(self, name: str, numbers: dict[str, float]) -> None:
-        self.name, self.numbers = name, numbers
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def measure(self) -> dict[str, float]:
-        return self.numbers
 
 
 def quiet_runs(count: int) -> list[Run]:
@@ -60,7 +44,7 @@ def false_alarms(count: int) -> Benchmark:
     found = answered(quiet_runs(count))
     measures = [Measure(name, "%") for name in ("windows", "alarms by window", "runs with alarm")]
     limit = Bound("limit", {"runs with alarm": 2.0})
-    subjects = [*(Told(name, rates(answers)) for name, answers in found.items()), limit]
+    subjects = [*(Bound(name, rates(answers)) for name, answers in found.items()), limit]
     told = {f"{table} {reference}/{window}": count * WINDOWS for table, reference, window in QUIET}
     facts = {
         "windows": len(quiet_runs(count)) * WINDOWS,
@@ -77,7 +61,7 @@ def detection(count: int) -> Benchmark:
     goals = [Goal(name, "goal", 1) for name in numbers["penstock"] if "alarm" in name]
     bound = Bound("goal", {goal.measure: 95.0 for goal in goals})
     facts = KINDS | {"runs of each": str(count), "windows": f"{DRIFTED} of 900 rows, reference 2000, {WHITE}"}
-    return Benchmark("drift-detection", measures, [*(Told(*one) for one in numbers.items()), bound], goals, 1, facts)
+    return Benchmark("drift-detection", measures, [*(Bound(*one) for one in numbers.items()), bound], goals, 1, facts)
 
 
 def by_kind(answers: Sequence[Answers]) -> dict[str, float]:

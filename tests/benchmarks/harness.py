@@ -48,7 +48,7 @@ class Measure:
 
 
 class Bound:
-    """A contender that is nothing but a limit: numbers that ours is held to."""
+    """A contender whose numbers are there already: a limit that ours is held to, or what was found before."""
 
     def __init__(self, name: str, numbers: dict[str, float]) -> None:
         self.name, self.numbers = name, numbers

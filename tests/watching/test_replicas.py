@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tasks.artifacts import Store
-from tasks.watching.replicas import Heartbeat, beat, leave, replicas, silent
+from tasks.watching.replicas import Heartbeat, beat, leave, replicas
 
 
 @pytest.fixture
@@ -26,12 +26,13 @@ def test_heartbeats_of_a_release(store: Store) -> None:
     assert replicas(store, "wine") == []
 
 
-def test_who_stopped_without_leaving_is_silent_for_a_day(store: Store) -> None:
+def test_who_stopped_without_leaving_is_still_known(store: Store) -> None:
     now = time.time()
     for name, age in (("fresh", 5), ("late", 40), ("gone", 2 * 86400), ("left", 40)):
         beat(store, Heartbeat(name, "wine", "1", "http://127.0.0.1:3000", now - age, 1))
     leave(store, "left")
-    assert [one.replica for one in silent(store, "wine")] == ["late"]
+    assert [one.replica for one in replicas(store, "wine")] == ["fresh"]
+    assert [one.replica for one in replicas(store, "wine", float("inf"))] == ["fresh", "gone", "late"]
 
 
 @pytest.mark.parametrize("data", [b"", b'{"replica": "on', b"[]", b'{"release": "wine"}', b"\xff"])
